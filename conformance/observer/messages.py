@@ -1,0 +1,113 @@
+"""Messages between a worker and its parent: JSON facts and named arrays in the safetensors layout.
+
+A message is a magic word, the length of the body as an unsigned 64-bit little-endian integer, and the body: the length
+of a JSON header, the header (dtype, shape and byte range of every array, and the facts under `__metadata__`),
+and the arrays' bytes (https://github.com/huggingface/safetensors#format).
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any, BinaryIO, Mapping
+
+import numpy as np
+
+Facts = dict  # of JSON values
+Tensors = Mapping[str, np.ndarray]
+
+MAGIC = b"\x00conformance-message\x01"
+FACTS_KEY = "facts"
+_SAFETENSORS_TO_NUMPY = {
+    "BOOL": "?",
+    "U8": "u1",
+    "I8": "i1",
+    "U16": "<u2",
+    "I16": "<i2",
+    "F16": "<f2",
+    "U32": "<u4",
+    "I32": "<i4",
+    "F32": "<f4",
+    "U64": "<u8",
+    "I64": "<i8",
+    "F64": "<f8",
+}
+_NUMPY_TO_SAFETENSORS = {np.dtype(code): name for name, code in _SAFETENSORS_TO_NUMPY.items()}
+
+
+class NotAMessage(ValueError):
+    """The bytes read are not a message of this protocol."""
+
+
+def encode(facts: Mapping[str, Any], tensors: Tensors) -> list[bytes | memoryview]:
+    """The body of a message as a list of chunks to be written one after the other.
+
+    Raises TypeError for an array whose dtype has no safetensors name.
+    """
+    header: dict[str, Any] = {"__metadata__": {FACTS_KEY: json.dumps(facts)}}
+    chunks: list[bytes | memoryview] = []
+    offset = 0
+    for name, array in tensors.items():
+        array = np.asarray(array, order="C")
+        dtype = _NUMPY_TO_SAFETENSORS.get(array.dtype.newbyteorder("<"))
+        if dtype is None:
+            raise TypeError(f"tensor {name!r} has dtype {array.dtype}, which no observation can hold")
+        array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        header[name] = {"dtype": dtype, "shape": list(array.shape), "data_offsets": [offset, offset + array.nbytes]}
+        offset += array.nbytes
+        if array.nbytes:
+            chunks.append(memoryview(array.reshape(-1)).cast("B"))
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return [struct.pack("<Q", len(text)) + text, *chunks]
+
+
+def decode(body: bytes | bytearray | memoryview) -> tuple[Facts, dict[str, np.ndarray]]:
+    """Facts and arrays of a message body; the arrays share its memory. Raises NotAMessage if it is malformed."""
+    view = memoryview(body)
+    try:
+        (length,) = struct.unpack_from("<Q", view)
+        if length > len(view) - 8:
+            raise NotAMessage(f"header of {length} bytes in a message of {len(view)}")
+        header = json.loads(bytes(view[8 : 8 + length]))
+        facts = json.loads(header.pop("__metadata__")[FACTS_KEY])
+        data = view[8 + length :]
+        tensors = {}
+        for name, entry in header.items():
+            start, stop = entry["data_offsets"]
+            dtype = np.dtype(_SAFETENSORS_TO_NUMPY[entry["dtype"]])
+            tensors[name] = np.frombuffer(data[start:stop], dtype).reshape(entry["shape"])
+    except (struct.error, KeyError, TypeError, ValueError) as error:
+        raise NotAMessage(f"malformed message: {error}") from error
+    return facts, tensors
+
+
+def write(stream: BinaryIO, facts: Mapping[str, Any], tensors: Tensors) -> None:
+    """Send one message."""
+    chunks = encode(facts, tensors)
+    stream.write(MAGIC + struct.pack("<Q", sum(len(chunk) for chunk in chunks)))
+    for chunk in chunks:
+        stream.write(chunk)
+    stream.flush()
+
+
+def read(stream: BinaryIO) -> tuple[Facts, dict[str, np.ndarray]] | None:
+    """Receive one message; None at the end of the stream.
+
+    Raises NotAMessage where something else was sent, or the stream ends in the middle.
+    """
+    start = stream.read(len(MAGIC) + 8)
+    if not start:
+        return None
+    if not start.startswith(MAGIC) or len(start) < len(MAGIC) + 8:
+        raise NotAMessage(f"expected a message, found {bytes(start[:60])!r}")
+    (length,) = struct.unpack("<Q", start[len(MAGIC) :])
+    body = bytearray(length)
+    view = memoryview(body)
+    received = 0
+    while received < length:
+        count = stream.readinto(view[received:])  # type: ignore[attr-defined]
+        if not count:
+            raise NotAMessage(f"the stream ended after {received} of {length} bytes")
+        received += count
+    return decode(body)
