@@ -17,6 +17,7 @@ Facts = dict  # of JSON values
 Tensors = Mapping[str, np.ndarray]
 
 MAGIC = b"\x00conformance-message\x01"
+READY = b"\x00conformance-worker-ready\x01"
 FACTS_KEY = "facts"
 _SAFETENSORS_TO_NUMPY = {
     "BOOL": "?",
