@@ -1,0 +1,43 @@
+"""Step imports: what is installed, on what machine, and the settings that are really in force."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from typing import Any, Dict, Tuple
+
+from observer.session import Session
+
+_RECORDED_VARIABLES = ("CUDA_", "KERAS_", "MKL_", "OMP_", "ONEDNN_", "OPENBLAS_", "PYTHONPATH", "TF_", "TORCH", "XLA_")
+
+
+def observe(session: Session, arguments: Dict[str, Any], tensors: Any) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    """Facts: versions, devices, settings in force, variants, platform and the environment that bears on them."""
+    from reference.workloads import Workload
+
+    steps = session.steps(Workload.from_dict(arguments["workload"]))
+    facts = {
+        "versions": steps.versions(),
+        "devices": steps.devices(),
+        "settings": steps.settings(),
+        "variants": {step: sorted(steps.variants(step)) for step in ("train", "evaluate")},
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "cpu": _cpu_model(),
+        "environment": {
+            name: value
+            for name, value in sorted(os.environ.items())
+            if name.startswith(_RECORDED_VARIABLES)
+        },
+    }
+    return facts, {}
+
+
+def _cpu_model() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as stream:
+            names = [line.partition(":")[2].strip() for line in stream if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()

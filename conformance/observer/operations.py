@@ -1,0 +1,28 @@
+"""What a worker can be asked: to start its framework, then one operation per step."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Dict, Optional
+
+from observer import messages
+from observer.session import Session
+
+# Each names the module of this package whose `observe` answers it.
+OPERATIONS = ("imports", "data", "model", "objective", "train", "native", "tutorial", "throughput")
+
+_session: Optional[Session] = None
+
+
+def perform(operation: str, arguments: Dict[str, Any], tensors: messages.Tensors) -> Any:
+    """Do one operation; returns its facts (JSON values) and tensors. Raises whatever the framework raises."""
+    global _session
+    if operation == "start":
+        _session = Session(arguments["framework"], arguments["device"], arguments["threads"])
+        _session.configure()
+        return {}, {}
+    if _session is None:
+        raise RuntimeError("the worker was asked before it was started")
+    if operation not in OPERATIONS:
+        raise ValueError(f"unknown operation {operation!r}")
+    return importlib.import_module(f"observer.{operation}").observe(_session, arguments, tensors)

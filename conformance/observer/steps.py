@@ -1,0 +1,53 @@
+"""The step functions of one workload in one framework: the user's own where given, the reference's otherwise."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+STEP_MODULES = ("imports", "data", "model", "objective", "train", "evaluate")
+
+
+class Steps:
+    """Looks a step function up by name: `steps.build_model` is the workload's own, or the reference's."""
+
+    def __init__(self, framework: str, module: str | None) -> None:
+        package = "oracle" if framework == "numpy" else framework
+        self.framework = framework
+        self._modules = [importlib.import_module(f"reference.{package}.{step}") for step in STEP_MODULES]
+        if module is not None and not module.startswith("reference."):
+            self._modules.insert(0, load_module(module))
+
+    def __getattr__(self, name: str) -> Any:
+        for module in self._modules:
+            if hasattr(module, name):
+                return getattr(module, name)
+        raise AttributeError(f"neither the workload's module nor reference.{self.framework} defines {name}()")
+
+    def variants(self, step: str) -> dict[str, Any]:
+        """The variants of `train` or `evaluate`; a workload's own module may define `TRAIN_VARIANTS` and the like."""
+        package = "oracle" if self.framework == "numpy" else self.framework
+        module = importlib.import_module(f"reference.{package}.{step}")
+        own = getattr(self._modules[0], f"{step.upper()}_VARIANTS", {})
+        return {**module.VARIANTS, **own}
+
+
+def load_module(name: str) -> ModuleType:
+    """Import a dotted module, or one Python file by its path, whose folder becomes importable."""
+    if not name.endswith(".py"):
+        return importlib.import_module(name)
+    path = Path(name)
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{name} cannot be imported as a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+

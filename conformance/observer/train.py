@@ -1,0 +1,93 @@
+"""Steps train and evaluate: one variant from given weights, recorded on the way, then judged on the test images."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Dict, List, Sequence, Tuple
+
+import numpy as np
+
+from observer.memory import peak_bytes
+from observer.session import Session, own_weights
+from reference.workloads import Workload
+
+
+class Recorder:
+    """Collects the loss of every step, and the weights at the steps asked for."""
+
+    def __init__(self, steps: Any, model: Any, record_steps: Sequence[int]) -> None:
+        self._steps = steps
+        self._model = model
+        self._record_steps = frozenset(record_steps)
+        self._losses: List[np.ndarray] = []
+        self.weights: Dict[str, np.ndarray] = {}
+
+    def __call__(self, last_step: int, losses: Sequence[Any]) -> None:
+        """Take the losses since the previous call, and the weights if this is a step to record."""
+        if len(losses):
+            self._losses.append(np.ravel(np.asarray(self._steps.to_numpy(losses), dtype=np.float32)))
+        if last_step in self._record_steps:
+            for name, array in self._steps.get_weights(self._model).items():
+                self.weights[f"train/weights/{last_step:06d}/{name}"] = array
+
+    def losses(self) -> np.ndarray:
+        """The losses of all steps, float32, shape (steps,); empty where the variant does not tell them."""
+        return np.concatenate(self._losses) if self._losses else np.zeros(0, np.float32)
+
+
+def observe(
+    session: Session, arguments: Dict[str, Any], tensors: Dict[str, np.ndarray]
+) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    """Train `variant` for `epochs` over the first `examples` examples, then predict all test images.
+
+    Tensors: `train/losses` (steps,), `train/epoch_losses` (epochs,), `train/weights/<step>/<param>`,
+    `evaluate/logits` (n, classes), `evaluate/predictions` (n,). Facts: configuration, accuracies as each
+    evaluate variant reports them, seconds, peak memory in bytes.
+    """
+    workload = Workload.from_dict(arguments["workload"])
+    steps = session.steps(workload)
+    train, test = session.split(arguments, "train"), session.split(arguments, "test")
+    inside = arguments["preprocessing"] == "inside"
+    model = steps.build_model(workload, arguments["preprocessing"])
+    steps.set_weights(model, own_weights(workload, session.framework, tensors))
+    loss_function = steps.build_loss(workload)
+    optimizer = steps.build_optimizer(model, workload)
+
+    recorder = Recorder(steps, model, arguments["record_steps"])
+    inputs = (train.images if inside else train.inputs)[: arguments["examples"]]
+    started = time.perf_counter()
+    epoch_losses = steps.variants("train")[arguments["variant"]](
+        model,
+        loss_function,
+        optimizer,
+        inputs,
+        train.targets[: arguments["examples"]],
+        batch_size=workload.batch_size,
+        epochs=arguments["epochs"],
+        on_steps=recorder,
+    )
+    seconds = time.perf_counter() - started
+
+    test_inputs = test.images if inside else test.inputs
+    accuracies, losses = {}, {}
+    for name in arguments["evaluate_variants"]:
+        accuracy, loss = steps.variants("evaluate")[name](
+            model, loss_function, test_inputs, test.targets, test.labels, batch_size=workload.batch_size
+        )
+        accuracies[name] = float(accuracy)
+        losses[name] = None if loss is None else float(loss)
+    observed = {
+        "train/losses": recorder.losses(),
+        "train/epoch_losses": np.asarray([float(loss) for loss in epoch_losses]),
+        "evaluate/logits": steps.to_numpy(steps.logits(model, test_inputs)),
+        "evaluate/predictions": steps.to_numpy(steps.predictions(model, test_inputs)).astype(np.int64),
+        "evaluate/labels": steps.to_numpy(test.labels).astype(np.int64),
+        **recorder.weights,
+    }
+    return {
+        "configuration": steps.configuration(model, loss_function, optimizer),
+        "accuracies": accuracies,
+        "losses": losses,
+        "seconds": seconds,
+        "peak_bytes": peak_bytes(),
+    }, observed

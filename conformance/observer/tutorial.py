@@ -1,0 +1,29 @@
+"""The article's way, call for call, with the learning rate spelled as then (`lr`) or as now (`learning_rate`)."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Dict, Tuple
+
+import numpy as np
+
+from observer.session import Session
+from reference.workloads import Workload
+
+
+def observe(session: Session, arguments: Dict[str, Any], tensors: Any) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    """Facts: the exception if the framework raised one, otherwise configuration, epoch losses and accuracy."""
+    workload = Workload.from_dict(arguments["workload"])
+    tutorial = importlib.import_module(f"reference.{session.framework}.tutorial")
+    try:
+        outcome = tutorial.run(
+            workload,
+            arguments["data_directory"],
+            epochs=arguments["epochs"],
+            spelling=arguments["spelling"],
+            learning_rate=arguments["learning_rate"],
+        )
+    except Exception as error:
+        return {"exception": {"kind": type(error).__name__, "message": str(error)}}, {}
+    facts = {name: value for name, value in outcome.items() if not isinstance(value, np.ndarray)}
+    return {"exception": None, **facts}, {}
