@@ -9,7 +9,7 @@ from observer import messages
 from observer.session import Session
 
 # Each names the module of this package whose `observe` answers it.
-OPERATIONS = ("imports", "data", "model", "objective", "train", "native", "tutorial", "throughput")
+OPERATIONS = ("imports", "data", "model", "objective", "train", "native", "tutorial", "throughput", "ensemble")
 
 _session: Optional[Session] = None
 

@@ -1,0 +1,31 @@
+"""The oracle's ensemble: the float64 run, and how far randomly rounded runs stray from it."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Tuple
+
+import numpy as np
+
+from observer.session import Session
+from reference.oracle import ensemble
+from reference.workloads import Workload
+
+
+def observe(
+    session: Session, arguments: Dict[str, Any], tensors: Dict[str, np.ndarray]
+) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    """Every tensor of the locked run in float64, and `deviation/<tensor>` per member; see reference.oracle.ensemble."""
+    workload = Workload.from_dict(arguments["workload"])
+    train, test = session.split(arguments, "train"), session.split(arguments, "test")
+    observed = ensemble.run(
+        workload,
+        train.inputs,
+        train.targets,
+        tensors,
+        test.inputs,
+        members=arguments["members"],
+        seed=arguments["seed"],
+        steps=arguments["steps"],
+        record_steps=arguments["record_steps"],
+    )
+    return {"members": arguments["members"]}, {**observed, "evaluate/labels": np.asarray(test.labels, np.int64)}

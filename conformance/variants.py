@@ -1,0 +1,82 @@
+"""The ways in which each framework can run a step: their names, how much of the job each runs, what each needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reference.workloads import Workload
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to train. `complete` ones run the whole job in every run, the others one epoch unless `full`.
+
+    `examples` limits a variant that is too slow for an epoch; `counterpart` names the variant of the same
+    framework whose weights it must reproduce to the bit, where the mathematics is done in the same order;
+    `reports_steps` says whether it tells the loss of every step.
+    """
+
+    name: str
+    framework: str
+    preprocessing: str = "outside"
+    complete: bool = False
+    examples: int | None = None
+    counterpart: str | None = None
+    reports_steps: bool = True
+    full: bool = False
+
+    @property
+    def label(self) -> str:
+        """The variant's name in ids and file names."""
+        inside = "-inside" if self.preprocessing == "inside" else ""
+        return self.name + inside + ("-full" if self.full else "")
+
+    def epochs(self, workload: Workload) -> int:
+        """How many epochs of the workload this variant runs."""
+        return workload.epochs if self.complete or self.full else 1
+
+    def steps(self, workload: Workload) -> int:
+        """How many optimizer updates it makes."""
+        if self.examples is None:
+            return workload.steps_per_epoch * self.epochs(workload)
+        return -(-self.examples // workload.batch_size)
+
+
+TRAIN = (
+    Variant("tape", "tensorflow", complete=True),
+    Variant("fit", "tensorflow", counterpart="tape", reports_steps=False),
+    Variant("train_step", "tensorflow", counterpart="tape", reports_steps=False),
+    Variant("eager", "tensorflow", examples=64 * 64),
+    Variant("epoch_graph", "tensorflow"),
+    Variant("epoch_xla", "tensorflow"),
+    Variant("tape", "tensorflow", preprocessing="inside"),
+    Variant("tensors", "pytorch", complete=True),
+    Variant("loader", "pytorch", counterpart="tensors"),
+    Variant("compiled", "pytorch"),
+    Variant("tensors", "pytorch", preprocessing="inside"),
+    Variant("float32", "numpy", complete=True),
+)
+FULL = tuple(
+    Variant(**{**vars(variant), "full": True})
+    for variant in TRAIN
+    if not variant.complete and variant.examples is None
+)
+EVALUATE = {
+    "tensorflow": ("evaluate",),
+    "pytorch": ("image_by_image", "batched"),
+    "numpy": ("batched",),
+}
+FASTEST = {"tensorflow": "epoch_graph", "pytorch": "tensors", "numpy": "float32"}
+
+
+def train_variant(framework: str, label: str) -> Variant:
+    """The variant with this label. Raises KeyError where the framework has none."""
+    for variant in (*TRAIN, *FULL):
+        if variant.framework == framework and variant.label == label:
+            return variant
+    raise KeyError(f"{framework} has no train variant {label!r}")
+
+
+def complete_variant(framework: str) -> Variant:
+    """The variant of the framework that runs the whole job in every run."""
+    return next(variant for variant in TRAIN if variant.framework == framework and variant.complete)
