@@ -1,0 +1,1 @@
+"""How two observations are compared; needs NumPy and SciPy only."""
