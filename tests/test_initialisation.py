@@ -1,0 +1,138 @@
+"""The judge of initial weights accepts each documented law and rejects its near misses."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from conformance.judge.initialisation import (
+    ZEROS,
+    Law,
+    LawResult,
+    glorot_uniform,
+    judge_initialisation,
+    torch_linear,
+    uniform,
+)
+
+LIMIT = sqrt(6 / 794)
+LAWS = {
+    "hidden/kernel": glorot_uniform(784, 10),
+    "hidden/bias": ZEROS,
+    "output/kernel": glorot_uniform(10, 10),
+    "output/bias": torch_linear(10),
+}
+
+
+def draw(seed: int = 0) -> dict[str, NDArray[np.float32]]:
+    """The weights of `mnist_mlp` under LAWS, in float32."""
+    rng = np.random.default_rng(seed)
+    return {
+        "hidden/kernel": rng.uniform(-LIMIT, LIMIT, (784, 10)).astype(np.float32),
+        "hidden/bias": np.zeros(10, np.float32),
+        "output/kernel": rng.uniform(-sqrt(0.3), sqrt(0.3), (10, 10)).astype(np.float32),
+        "output/bias": rng.uniform(-sqrt(0.1), sqrt(0.1), 10).astype(np.float32),
+    }
+
+
+def judge_one(values: NDArray[np.floating], law: Law) -> LawResult:
+    return judge_initialisation({"kernel": values}, {"kernel": law})[0]
+
+
+def test_documented_laws_hold() -> None:
+    for seed in range(100):
+        for result in judge_initialisation(draw(seed), LAWS):
+            assert result.holds, result
+    results = {result.name: result for result in judge_initialisation(draw(), LAWS)}
+    assert results["hidden/kernel"].expected == pytest.approx(LIMIT / sqrt(3))
+    assert results["hidden/kernel"].allowed == pytest.approx(1e-6 / 9)
+    assert [results[name].elements for name in LAWS] == [7840, 10, 100, 10]
+
+
+def test_laws_have_their_documented_bounds() -> None:
+    assert glorot_uniform(784, 10).name == f"uniform ±{LIMIT:.6g}"
+    assert torch_linear(784).name == f"uniform ±{1 / 28:.6g}"
+    with pytest.raises(ValueError, match="positive limit"):
+        uniform(0.0)
+
+
+def test_the_other_framework_s_law_is_rejected() -> None:
+    kernel = draw()["hidden/kernel"]
+    assert not judge_one(kernel, torch_linear(784)).holds
+    narrow = judge_one(kernel / LIMIT / 28, glorot_uniform(784, 10))
+    assert not narrow.holds
+    assert narrow.deviation < narrow.expected / 2
+
+
+@pytest.mark.parametrize("scale", [0.99, 1.01])
+def test_a_limit_off_by_a_percent_is_rejected(scale: float) -> None:
+    assert not judge_one(draw()["hidden/kernel"] * scale, glorot_uniform(784, 10)).holds
+
+
+def test_one_value_outside_is_rejected() -> None:
+    kernel = draw()["hidden/kernel"]
+    kernel[3, 4] = LIMIT * 1.0001
+    result = judge_one(kernel, glorot_uniform(784, 10))
+    assert not result.holds
+    assert "1 of 7840 values lie outside" in result.reason
+    kernel[3, 4] = np.float32(LIMIT)
+    assert judge_one(kernel, glorot_uniform(784, 10)).holds
+
+
+def test_a_shape_with_the_right_bound_is_rejected() -> None:
+    """Triangular on the same range: inside the bound, wrong in shape and variance."""
+    rng = np.random.default_rng(0)
+    kernel = rng.triangular(-LIMIT, 0, LIMIT, (784, 10))
+    assert not judge_one(kernel, glorot_uniform(784, 10)).holds
+
+
+def test_the_right_variance_with_the_wrong_shape_is_rejected() -> None:
+    rng = np.random.default_rng(0)
+    kernel = rng.choice([-1, 1], 7840) * LIMIT / sqrt(3)
+    result = judge_one(kernel, glorot_uniform(784, 10))
+    assert result.deviation == pytest.approx(result.expected)
+    assert not result.holds
+
+
+def test_a_shifted_law_is_rejected() -> None:
+    kernel = np.abs(draw()["hidden/kernel"])
+    result = judge_one(kernel, glorot_uniform(784, 10))
+    assert not result.holds
+    assert "Kolmogorov-Smirnov" in result.reason
+
+
+def test_a_bias_that_is_not_zero_is_rejected() -> None:
+    bias = np.zeros(10, np.float32)
+    assert judge_one(bias, ZEROS).holds
+    bias[7] = 1e-30
+    result = judge_one(bias, ZEROS)
+    assert not result.holds
+    assert result.reason == "1 of 10 values are not zero"
+
+
+def test_a_nan_is_rejected() -> None:
+    kernel = draw()["hidden/kernel"]
+    kernel[0, 0] = np.nan
+    result = judge_one(kernel, glorot_uniform(784, 10))
+    assert not result.holds
+    assert "not finite" in result.reason
+
+
+def test_false_alarms_come_at_the_stated_rate() -> None:
+    """At alpha = 10 %, shared by Bonferroni, 500 honest models give at most about 50 alarms."""
+    law = {name: law for name, law in LAWS.items() if name != "hidden/kernel"}
+    alarms = 0
+    for seed in range(500):
+        weights = {name: values for name, values in draw(seed).items() if name in law}
+        alarms += not all(result.holds for result in judge_initialisation(weights, law, alpha=0.10))
+    assert 15 < alarms < 50 + 3 * sqrt(45)
+
+
+def test_samples_and_laws_must_match() -> None:
+    with pytest.raises(ValueError, match="documented law for output/bias"):
+        judge_initialisation({}, {"output/bias": ZEROS})
+    with pytest.raises(ValueError, match="no values"):
+        judge_initialisation({"bias": np.zeros(0)}, {"bias": ZEROS})
