@@ -1,0 +1,144 @@
+"""The table step × framework, and how figures are written, shared by every form of the report."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from conformance.checks import Check, Kind, Step, Verdict, worst
+from conformance.divergence import ratio
+from conformance.verdict import Run
+
+FRAMEWORKS = {"tensorflow": "TensorFlow", "pytorch": "PyTorch", "numpy": "NumPy", "oracle": "oracle"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One step of one framework: its worst verdict (None where nothing ran), and what stands behind it.
+
+    `ratio` is the largest measured/allowed of its rounding checks, None where every rule was exact.
+    `accepted` counts the checks that the ledger accepts; they are part of `checks` and not of the verdict.
+    """
+
+    step: Step
+    framework: str
+    verdict: Verdict | None
+    checks: int
+    ratio: float | None
+    elements: int
+    accepted: int
+
+    @property
+    def ratio_text(self) -> str:
+        """The ratio in figures; `exact` where every rule was exact and holds."""
+        if self.ratio is None:
+            return "exact" if self.verdict is Verdict.IDENTICAL else "-"
+        return ratio_text(self.ratio)
+
+
+def cells(run: Run) -> list[Cell]:
+    """The table, step by step in their order, each with every framework of the run."""
+    return [_cell(run.checks, step, framework) for step in Step for framework in frameworks(run)]
+
+
+def frameworks(run: Run) -> list[str]:
+    """The frameworks that were checked, or should have been, in the order in which they are always shown."""
+    named = {check.framework for check in run.checks}
+    named |= {entry.framework for entry in run.not_run if entry.framework and not entry.variant}
+    order = list(FRAMEWORKS)
+    return sorted(named, key=lambda name: (order.index(name) if name in order else len(order), name))
+
+
+def _cell(checks: Iterable[Check], step: Step, framework: str) -> Cell:
+    mine = [check for check in checks if check.step is step and check.framework == framework]
+    judged = [check for check in mine if check.ledger_id is None]
+    ratios = [ratio(check) for check in judged if check.kind in (Kind.ROUNDING, Kind.SELF_CONSISTENCY)]
+    return Cell(
+        step=step,
+        framework=framework,
+        verdict=worst(check.verdict for check in judged) if mine else None,
+        checks=len(mine),
+        ratio=max((value for value in ratios if value is not None), default=None),
+        elements=sum(check.elements for check in mine),
+        accepted=len(mine) - len(judged),
+    )
+
+
+def headline(run: Run) -> str:
+    """One sentence that says what the run means for whoever asked."""
+    failed = sum(check.failed for check in run.checks)
+    slower = [row.name for row in run.throughput if row.verdict == "slower"]
+    if not run.checks:
+        return "Nothing was compared."
+    if failed:
+        first = run.first_divergence
+        assert first is not None
+        return f"{counted(failed, 'check')} of {len(run.checks):,} failed, first at {first.step}."
+    if run.census_comparison.short:
+        return "Fewer checks ran, or fewer elements were compared, than the suite expects."
+    if slower:
+        return f"The results conform; slower: {', '.join(slower)}."
+    accepted = sum(check.ledger_id is not None for check in run.checks)
+    agreed = "to the bit" if run.verdict is Verdict.IDENTICAL else "within rounding"
+    sentence = f"{counted(len(run.checks) - accepted, 'check')} agree {agreed}"
+    if accepted:
+        sentence += f"; {accepted:,} declared in the ledger"
+    return sentence + ("." if run.complete else "; the run is incomplete.")
+
+
+def framework_name(framework: str) -> str:
+    """The framework as it writes itself."""
+    return FRAMEWORKS.get(framework, framework)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 check`, `1,204 checks`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def ratio_text(value: float | None) -> str:
+    """A ratio of measured to allowed, in figures that fit a narrow column."""
+    if value is None:
+        return "-"
+    if not math.isfinite(value) or value == 0:
+        return f"{value:.0f}"
+    return f"{value:.2f}" if value < 100 else f"{value:,.0f}" if value < 1e6 else f"{value:.1e}"
+
+
+def number_text(value: float | str | None) -> str:
+    """A value as it is compared: floats with the nine digits that tell any two float32 apart."""
+    if value is None:
+        return "-"
+    return clean(value) if isinstance(value, str) else f"{value:.9g}"
+
+
+def size_text(value: float | None) -> str:
+    """A distance or an allowance: three digits are enough to read it."""
+    return "-" if value is None else f"{value:.3g}"
+
+
+def duration_text(seconds: float) -> str:
+    """`8.4 s`, `2 min 5 s`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
+
+
+def memory_text(size: float | None) -> str:
+    """A number of bytes in MiB."""
+    return "-" if size is None else f"{size / 2**20:,.0f} MiB"
+
+
+def clean(text: str) -> str:
+    """The text without control characters: a worker's stderr must not steer a terminal."""
+    spaced = text.replace("\t", " ").replace("\r\n", "\n")
+    return "".join(c for c in spaced if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf"))
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """The text on one line, cut at `limit` characters."""
+    line = " ".join(clean(text).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
