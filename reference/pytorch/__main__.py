@@ -1,0 +1,49 @@
+"""`python -m reference.pytorch`: the six steps, straight through."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from ..data import DIRECTORY
+from ..workloads import MNIST_MLP as workload
+from . import data, evaluate, imports, model, objective, train
+
+parser = argparse.ArgumentParser(prog="python -m reference.pytorch", description=__doc__)
+parser.add_argument("--epochs", type=int, default=workload.epochs)
+epochs = parser.parse_args().epochs
+
+print("1 imports  ", imports.versions())
+imports.configure("cpu", threads=os.cpu_count() or 1)
+model.seed_everything(0)
+
+train_images, train_labels = data.load(workload.dataset, DIRECTORY, "train")
+test_images, test_labels = data.load(workload.dataset, DIRECTORY, "test")
+train_inputs, test_inputs = data.preprocess(train_images), data.preprocess(test_images)
+print("2 data     ", tuple(train_inputs.shape), "train,", tuple(test_inputs.shape), "test")
+
+network = model.build_model(workload)
+print("3 model    ", model.count_parameters(network))
+
+loss_function = objective.build_loss(workload)
+optimizer = objective.build_optimizer(network, workload)
+train_targets = objective.targets(train_labels, workload)
+test_targets = objective.targets(test_labels, workload)
+print("4 objective", objective.configuration(network, loss_function, optimizer))
+
+losses = train.loader(
+    network,
+    loss_function,
+    optimizer,
+    train_inputs,
+    train_targets,
+    batch_size=workload.batch_size,
+    epochs=epochs,
+    shuffle=True,
+)
+print("5 train    ", "mean loss of each epoch:", *(f"{loss:.4f}" for loss in losses))
+
+accuracy, _ = evaluate.image_by_image(
+    network, loss_function, test_inputs, test_targets, test_labels, batch_size=workload.batch_size
+)
+print("6 evaluate ", f"accuracy {accuracy:.4f}")

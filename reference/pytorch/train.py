@@ -1,0 +1,100 @@
+"""Step 5, train: three ways to make the same updates.
+
+Every way takes the tensors of a whole split and the options batch_size, epochs, shuffle=False, seed=0 and
+on_steps=None, and returns the mean loss of each epoch: over its examples, each taken before the update that
+it led to. `on_steps(last, losses)` hears of the updates made since its previous call; steps count from 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from .data import batches
+
+Tensor = torch.Tensor
+Model = nn.Module
+Loss = nn.Module
+Optimizer = torch.optim.Optimizer
+OnSteps = Callable[[int, Sequence[float]], None]
+
+
+def loader(
+    model: Model,
+    loss_function: Loss,
+    optimizer: Optimizer,
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    batch_size: int,
+    epochs: int,
+    shuffle: bool = False,
+    seed: int = 0,
+    on_steps: OnSteps | None = None,
+) -> list[float]:
+    """The loop of the tutorials, over a DataLoader."""
+    dataset = batches(inputs, targets, batch_size, shuffle, seed)
+    return _loop(model, loss_function, optimizer, lambda: dataset, epochs, on_steps)
+
+
+def tensors(
+    model: Model,
+    loss_function: Loss,
+    optimizer: Optimizer,
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    batch_size: int,
+    epochs: int,
+    shuffle: bool = False,
+    seed: int = 0,
+    on_steps: OnSteps | None = None,
+) -> list[float]:
+    """The same loop over slices of the tensors, which costs nothing, where a DataLoader stacks its examples."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def slices() -> Iterable[tuple[Tensor, Tensor]]:
+        order = torch.randperm(len(inputs), generator=generator) if shuffle else slice(None)
+        return zip(inputs[order].split(batch_size), targets[order].split(batch_size))
+
+    return _loop(model, loss_function, optimizer, slices, epochs, on_steps)
+
+
+def compiled(
+    model: Model, loss_function: Loss, optimizer: Optimizer, inputs: Tensor, targets: Tensor, **options: Any
+) -> list[float]:
+    """The loop over slices with the model compiled by torch.compile, which needs a C++ compiler."""
+    return tensors(torch.compile(model), loss_function, optimizer, inputs, targets, **options)
+
+
+def _loop(
+    model: Model,
+    loss_function: Loss,
+    optimizer: Optimizer,
+    dataset: Callable[[], Iterable[tuple[Tensor, Tensor]]],
+    epochs: int,
+    on_steps: OnSteps | None,
+) -> list[float]:
+    step, epoch_losses = 0, []
+    for _ in range(epochs):
+        examples, total = 0, 0.0
+        for batch_inputs, batch_targets in dataset():
+            optimizer.zero_grad()
+            loss = loss_function(model(batch_inputs), batch_targets)
+            loss.backward()
+            optimizer.step()
+            step += 1
+            examples += len(batch_inputs)
+            total += loss.item() * len(batch_inputs)
+            if on_steps:
+                on_steps(step, [loss.item()])
+        epoch_losses.append(total / examples)
+    return epoch_losses
+
+
+VARIANTS = {"loader": loader, "tensors": tensors, "compiled": compiled}
+DEFAULT = "tensors"
+FASTEST = "tensors"

@@ -1,0 +1,63 @@
+"""Step 1, imports: TensorFlow and Keras, their versions, the device and the number of threads."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+
+def versions() -> dict[str, str]:
+    """Distribution name -> version, the framework first."""
+    return {
+        "tensorflow": tf.__version__,
+        "keras": metadata.version("keras"),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def devices() -> list[str]:
+    """The kinds of device that TensorFlow sees here: "cpu", and "cuda" where there is a GPU."""
+    return ["cpu", "cuda"] if tf.config.list_physical_devices("GPU") else ["cpu"]
+
+
+def configure(device: str, threads: int) -> None:
+    """Choose the device ("cpu" or "cuda"), pin the threads, make operations deterministic and float32 exact.
+
+    To be called once, before any other step. Raises RuntimeError where the device is not there.
+    """
+    if device not in devices():
+        raise RuntimeError(f"device {device!r}: TensorFlow {tf.__version__} sees only {devices()} here; use --device cpu")
+    gpus = tf.config.list_physical_devices("GPU") if device == "cuda" else []
+    tf.config.set_visible_devices(gpus, "GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    tf.config.experimental.enable_op_determinism()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+
+
+def settings() -> dict[str, Any]:
+    """The values in force, as JSON: device, threads, default dtype, determinism, TF32, oneDNN, backend, build."""
+    return {
+        "device": "cuda" if tf.config.get_visible_devices("GPU") else "cpu",
+        "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
+        "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads(),
+        "default_dtype": tf.keras.backend.floatx(),
+        "deterministic": tf.config.experimental.is_op_determinism_enabled(),
+        "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+        "backend": tf.keras.backend.backend(),
+        "build": {
+            "compiler": tf.version.COMPILER_VERSION,
+            "git": tf.version.GIT_VERSION,
+            "flags": tf.sysconfig.get_compile_flags()[1:],
+            **{name: str(value) for name, value in tf.sysconfig.get_build_info().items()},
+        },
+    }

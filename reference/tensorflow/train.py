@@ -1,0 +1,197 @@
+"""Step 5, train: six ways to make the same updates.
+
+Every way takes the tensors of a whole split and the options batch_size, epochs, shuffle=False, seed=0 and
+on_steps=None, and returns the mean loss of each epoch: over its examples, each taken before the update that
+it led to. `on_steps(last, losses)` hears of the updates made since its previous call; steps count from 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from .data import batches
+
+Tensor = Any  # tf.Tensor
+Model = Any  # tf.keras.Model
+Loss = Any  # tf.keras.losses.Loss
+Optimizer = Any  # tf.keras.optimizers.Optimizer
+OnSteps = Callable[[int, Sequence[float]], None]
+
+
+def fit(
+    model: Model,
+    loss_function: Loss,
+    optimizer: Optimizer,
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    batch_size: int,
+    epochs: int,
+    shuffle: bool = False,
+    seed: int = 0,
+    on_steps: OnSteps | None = None,
+) -> list[float]:
+    """compile() and fit(). Keras reports running means, so `on_steps` gets no losses of single steps."""
+    if shuffle:
+        tf.keras.utils.set_random_seed(seed)
+    model.compile(optimizer=optimizer, loss=loss_function)
+    callbacks = [_Listener(on_steps)] if on_steps else []
+    history = model.fit(
+        inputs, targets, batch_size, epochs, shuffle=shuffle, callbacks=callbacks, verbose=0
+    )
+    return list(history.history["loss"])
+
+
+class _Listener(tf.keras.callbacks.Callback):  # type: ignore[misc]
+    def __init__(self, on_steps: OnSteps) -> None:
+        super().__init__()
+        self.on_steps = on_steps
+        self.done = 0
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
+        self.done += 1
+        self.on_steps(self.done, [logs["step_loss"]] if "step_loss" in logs else [])
+
+
+def train_step(
+    model: Model, loss_function: Loss, optimizer: Optimizer, inputs: Tensor, targets: Tensor, **options: Any
+) -> list[float]:
+    """fit() with a train_step() of our own, which also reports the loss of every single step."""
+    custom = _CustomModel(model.input, model.output)
+    return fit(custom, loss_function, optimizer, inputs, targets, **options)
+
+
+class _CustomModel(tf.keras.Model):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.mean_loss = tf.keras.metrics.Mean()
+
+    def train_step(self, data: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        inputs, targets = data
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(y=targets, y_pred=self(inputs, training=True))
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables))
+        self.mean_loss.update_state(loss, sample_weight=tf.shape(inputs)[0])
+        return {"loss": self.mean_loss.result(), "step_loss": loss}
+
+
+def tape(
+    model: Model, loss_function: Loss, optimizer: Optimizer, inputs: Tensor, targets: Tensor, **options: Any
+) -> list[float]:
+    """A loop of our own over the batches; each update, recorded by a GradientTape, is one graph."""
+    return _loop(tf.function(_update(model, loss_function, optimizer)), inputs, targets, **options)
+
+
+def eager(
+    model: Model, loss_function: Loss, optimizer: Optimizer, inputs: Tensor, targets: Tensor, **options: Any
+) -> list[float]:
+    """The same loop with no graph: every operation runs as Python reaches it."""
+    return _loop(_update(model, loss_function, optimizer), inputs, targets, **options)
+
+
+def epoch_graph(
+    model: Model, loss_function: Loss, optimizer: Optimizer, inputs: Tensor, targets: Tensor, **options: Any
+) -> list[float]:
+    """A whole epoch in one graph."""
+    return _epochs(_update(model, loss_function, optimizer), False, inputs, targets, **options)
+
+
+def epoch_xla(
+    model: Model, loss_function: Loss, optimizer: Optimizer, inputs: Tensor, targets: Tensor, **options: Any
+) -> list[float]:
+    """A whole epoch in one graph, compiled by XLA."""
+    return _epochs(_update(model, loss_function, optimizer), True, inputs, targets, **options)
+
+
+def _update(model: Model, loss_function: Loss, optimizer: Optimizer) -> Callable[[Tensor, Tensor], Tensor]:
+    """A function that makes one update and returns the loss before it."""
+    variables = model.trainable_variables
+    optimizer.build(variables)
+
+    def update(inputs: Tensor, targets: Tensor) -> Tensor:
+        with tf.GradientTape() as tape:
+            loss = loss_function(targets, model(inputs, training=True))
+        gradients = tape.gradient(loss, variables)
+        optimizer.apply_gradients(zip(gradients, variables))
+        return loss
+
+    return update
+
+
+def _loop(
+    update: Callable[[Tensor, Tensor], Tensor],
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    batch_size: int,
+    epochs: int,
+    shuffle: bool = False,
+    seed: int = 0,
+    on_steps: OnSteps | None = None,
+) -> list[float]:
+    dataset = batches(inputs, targets, batch_size, shuffle, seed)
+    step, epoch_losses = 0, []
+    for _ in range(epochs):
+        total = 0.0
+        for batch_inputs, batch_targets in dataset:
+            loss = float(update(batch_inputs, batch_targets))
+            total += loss * len(batch_inputs)
+            step += 1
+            if on_steps:
+                on_steps(step, [loss])
+        epoch_losses.append(total / len(inputs))
+    return epoch_losses
+
+
+def _epochs(
+    update: Callable[[Tensor, Tensor], Tensor],
+    jit_compile: bool,
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    batch_size: int,
+    epochs: int,
+    shuffle: bool = False,
+    seed: int = 0,
+    on_steps: OnSteps | None = None,
+) -> list[float]:
+    examples = len(inputs)
+    full, rest = divmod(examples, batch_size)
+
+    @tf.function(jit_compile=jit_compile)
+    def run_epoch(inputs: Tensor, targets: Tensor) -> Tensor:
+        losses = tf.TensorArray(tf.float32, full + bool(rest))
+        for index in tf.range(full):
+            batch = slice(index * batch_size, (index + 1) * batch_size)
+            losses = losses.write(index, update(inputs[batch], targets[batch]))
+        if rest:
+            losses = losses.write(full, update(inputs[-rest:], targets[-rest:]))
+        return losses.stack()
+
+    generator = tf.random.Generator.from_seed(seed)
+    sizes = [batch_size] * full + [rest] * bool(rest)
+    step, epoch_losses = 0, []
+    for _ in range(epochs):
+        order = tf.argsort(generator.uniform((examples,))) if shuffle else None
+        losses = run_epoch(*(tf.gather(t, order) if shuffle else t for t in (inputs, targets))).numpy()
+        step += len(losses)
+        if on_steps:
+            on_steps(step, losses.tolist())
+        epoch_losses.append(float(losses @ sizes) / examples)
+    return epoch_losses
+
+
+VARIANTS = {
+    "fit": fit,
+    "train_step": train_step,
+    "tape": tape,
+    "eager": eager,
+    "epoch_graph": epoch_graph,
+    "epoch_xla": epoch_xla,
+}
+DEFAULT = "tape"
+FASTEST = "epoch_graph"
