@@ -136,6 +136,8 @@ def read_census(path: Path = EXPECTATION) -> tuple[Count, ...]:
     """The committed expectation. Raises CensusUnreadable, naming the file and what is wrong with it."""
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(rows, list):
+            raise TypeError(f"found {type(rows).__name__}")
         counts = tuple(Count(**{**row, "step": Step(row["step"])}) for row in rows)
     except OSError as error:
         raise CensusUnreadable(

@@ -37,6 +37,7 @@ _STYLES = {
     "break": "bold red",
     "slower": "bold red",
 }
+_RATIO = "ratio: largest measured/allowed of the rounding checks; above 1 fails"
 _MOST_LINES = 12
 
 
@@ -52,6 +53,10 @@ def as_text(run: Run, width: int = 80, *, colour: bool = False) -> str:
 
 def show(run: Run, console: Console) -> None:
     """Print the run: changes, table, first divergence, ledger, what was not run, speed, and the verdict."""
+    if run.baseline is not None:
+        console.print(
+            Text(f"baseline   {one_line(run.baseline.label)}\ncandidate  {one_line(run.candidate.label)}")
+        )
     if run.packages_changed:
         _lines(
             console,
@@ -62,7 +67,9 @@ def show(run: Run, console: Console) -> None:
             ),
         )
     if run.checks or run.not_run:
+        console.print()
         console.print(_steps(run))
+        console.print(Text(_RATIO, style="dim"))
     divergences = first_divergences(run.checks)
     if divergences:
         _divergence(console, divergences[0])
@@ -105,8 +112,6 @@ def _steps(run: Run) -> Table:
             *_figures(cell, accepted),
         )
         previous = cell.step
-    table.caption = "ratio: largest measured/allowed of the rounding checks; above 1 fails"
-    table.caption_justify = "left"
     return table
 
 
