@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
-from typing import Callable, Collection, Iterator, Mapping
 
 import numpy as np
 
