@@ -15,7 +15,7 @@ from conformance.judge.rounding import ulp32
 
 @dataclass(frozen=True)
 class ClassCount:
-    """Among the examples of one class: how many were predicted differently, and how many of those are ties."""
+    """Among the examples of one class: how many were predicted differently, and how many were ties."""
 
     label: int
     examples: int

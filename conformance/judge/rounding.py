@@ -1,14 +1,13 @@
-"""The judge of what is calculated: the allowance that rounding earns, and whether a difference lies within it.
+"""The judge of what is calculated: the allowance that rounding earns, and whether a difference is within it.
 
-The oracle's observation holds each tensor in float64 and, under `deviation/<tensor>`, how far each member of its
-ensemble of randomly rounded calculations lies from it. With 16 members,
+The oracle's observation holds each tensor in float64 and, under `deviation/<tensor>`, how far each member of
+its ensemble of randomly rounded calculations lies from it. With 16 members,
 
     allowance(tensor, t) = 3 * max over t' <= t of max(largest deviation of a member, ulp32(max |oracle|)).
 
-The same allowance serves two frameworks compared with each other. Twice as much would follow from the triangle
-inequality and nothing else: the errors of two float32 calculations do not add up like that, being either
-independent (then their difference grows by sqrt(2), well inside the factor of 3) or shared (then it shrinks).
-tests/test_rounding.py measures it over pairs of members.
+The same allowance serves two frameworks compared with each other. The triangle inequality would give twice as
+much, but the errors of two float32 calculations do not add up: they are independent (then their difference
+grows by sqrt(2), well inside the factor of 3) or shared (then it shrinks). tests/test_rounding.py measures it.
 """
 
 from __future__ import annotations
@@ -41,9 +40,9 @@ def ulp32(magnitude: ArrayLike) -> NDArray[np.float64]:
 def allowances(oracle: Mapping[str, NDArray[Any]]) -> dict[str, Allowance]:
     """The allowance of every tensor that has deviations: a float, or for a series one value per element.
 
-    `deviation/T` is (members,), or for a series T of shape (length,) (members, length). Tensors whose names differ only
-    in a training step, `train/weights/<step:06d>/<parameter>`, are one tensor at several times. No deviation at any
-    time so far means that the calculation is exact: nothing is allowed then.
+    `deviation/T` is (members,), or for a series T of shape (length,) (members, length). Tensors whose names
+    differ only in a training step, `train/weights/<step:06d>/<parameter>`, are one tensor at several times. No
+    deviation at any time so far means that the calculation is exact: nothing is allowed then.
     Raises ValueError where a deviation is not finite or has no members.
     """
     found: dict[str, Allowance] = {}
@@ -77,11 +76,11 @@ def compare(
     exact: NDArray[np.bool_] | None = None,
     training_step: ArrayLike | None = None,
 ) -> Comparison:
-    """A result against the oracle: `identical`, `rounding` (within the allowance), `drift` (outside) or `break`.
+    """A result against the oracle: `identical`, `rounding` (within the allowance), `drift` or `break`.
 
-    `allowance` is one number, or an array of the value's shape. Where `exact` (same shape) is True nothing is allowed.
-    `training_step` (one number, or one per element) only says where. Not finite, empty, no floating-point
-    numbers or another shape than the oracle's is a break.
+    `allowance` is one number, or an array of the value's shape. Where `exact` (same shape) is True, nothing
+    is allowed. `training_step` (one number, or one per element) only says where. A value that is not finite,
+    is empty, is no floating-point number or has another shape than the oracle's is a break.
     """
     return _compare(name, value, oracle_value, oracle_value, allowance, exact, training_step)
 

@@ -1,10 +1,9 @@
-"""The allowance where there is no oracle: how far a framework strays from itself when its start is moved slightly.
+"""The allowance where there is no oracle: how far a framework strays from itself when its start is moved.
 
-Sixteen runs of the same framework, in float64 where it has one, start from inputs and weights moved at random by
-up to half a float32 ulp. That is one rounding of each number; what an accumulation in float32 adds is moved too.
+Sixteen runs of the same framework, in float64 where it has one, start from inputs and weights moved at random
+by up to half a float32 ulp: one rounding of each number. What an accumulation in float32 adds is moved too.
 With u = 2**-24, a sum s of n terms t varies in float32 by (u / sqrt(3))**2 * (n s**2 / 3 + n sum(t**2) / 2):
-the second part by moving each weight of the sum by its own relative error, the first by one relative error for
-all weights of a unit together.
+the second part comes of a relative error of each weight in the sum, the first of one common to them all.
 Checks with such an allowance are of kind `self-consistency`, and say nothing about being right.
 """
 
@@ -27,8 +26,8 @@ def moved(
 ) -> NDArray[np.float64]:
     """The values moved at random within half a float32 ulp; zeros stay zero.
 
-    For a kernel, (..., units), `length` is the number of terms that each unit sums up (784 for 784 inputs): the
-    kernel then also carries the errors of those sums. 0 for what is summed up nowhere, such as inputs and biases.
+    For a kernel, (..., units), `length` is the number of terms that each unit sums up (784 for 784 inputs):
+    the kernel then carries the errors of those sums as well. It is 0 for inputs and biases.
     """
     exact = values.astype(np.float64)
     result = exact + generator.uniform(-0.5, 0.5, values.shape) * ulp32(values)
@@ -44,10 +43,10 @@ def allowances_from_runs(
     runs: Sequence[Mapping[str, NDArray[Any]]],
     series: Sequence[str] = ("train/losses", "train/epoch_losses"),
 ) -> dict[str, Allowance]:
-    """The allowance of every tensor of the unmoved run, made from the moved runs as from an ensemble's members.
+    """The allowance of every tensor of the unmoved run, with the moved runs for an ensemble's members.
 
-    Raises ValueError for fewer than 16 runs (they would understate it), for a tensor that a run lacks or has in
-    another shape, and for one that is empty or not finite.
+    Raises ValueError for fewer than 16 runs (they would understate it), for a tensor that a run lacks or has
+    in another shape, and for one that is empty or not finite.
     """
     if len(runs) < RUNS:
         raise ValueError(f"{len(runs)} runs where {RUNS} are needed for an allowance")

@@ -50,7 +50,7 @@ def loop(
     seed: int = 0,
     on_steps: Callable[[int, Sequence[Any]], None] | None = None,
 ) -> list[float]:
-    """Train; the mean loss of each epoch. After each update, from 1 on, `on_steps(step, [loss])` is called."""
+    """Train; the mean loss of each epoch. After each update `on_steps(step, [loss])` is called, from 1 on."""
     means, step = [], 0
     for epoch in range(epochs):
         losses, counts = [], []
