@@ -1,0 +1,224 @@
+"""The judge of speed finds real slowdowns, raises no false alarms, and owns up to what it could not see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import inf, log
+
+import numpy as np
+import pytest
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from conformance.judge.signed_rank import signed_rank
+from conformance.judge.timing import ARMS, PLANS, Speed, SpeedRun, judge_speed, orders
+
+BENCHMARKS = ("load", "preprocess", "forward", "train_step", "epoch", "evaluate")
+
+
+def simulate(
+    rng: np.random.Generator,
+    rounds: int,
+    deviation: float,
+    slow: float = 1.0,
+    again: float = 1.0,
+    benchmarks: tuple[str, ...] = BENCHMARKS,
+) -> SpeedRun:
+    """Judge a run whose processes vary by exp(deviation · normal), its training step `slow` times as long."""
+    arms = [
+        {name: np.exp(deviation * rng.normal(size=rounds)) for name in benchmarks} for _ in range(len(ARMS))
+    ]
+    arms[1]["train_step"] *= again
+    arms[2]["train_step"] *= slow
+    return judge_arms(arms)
+
+
+def judge_arms(arms: Sequence[Mapping[str, ArrayLike]], limit: float = 0.05) -> SpeedRun:
+    baseline, again, candidate = arms
+    return judge_speed(baseline, again, candidate, limit)
+
+
+def of(run: SpeedRun, name: str = "train_step") -> Speed:
+    return next(result.verdict for result in run.results if result.name == name)
+
+
+def rate(found: list[bool]) -> float:
+    return float(np.mean(found))
+
+
+def test_plans_are_fixed_and_their_order_is_random() -> None:
+    assert PLANS == {"quick": 12, "full": 80}
+    drawn = orders("full", seed=1)
+    assert len(drawn) == 80
+    assert all(sorted(order) == sorted(ARMS) for order in drawn)
+    assert len(set(drawn)) == 6
+    assert drawn == orders("full", seed=1) != orders("full", seed=2)
+
+
+def test_identical_code_on_a_quiet_machine_is_the_same() -> None:
+    run = simulate(np.random.default_rng(0), 12, 0.01)
+    assert {result.verdict for result in run.results} == {Speed.SAME}
+    assert run.verdict is Speed.SAME
+    assert all(result.high < 1.05 and result.detectable < 0.05 for result in run.results)
+
+
+def test_slower_and_faster_are_told_apart() -> None:
+    slower = simulate(np.random.default_rng(0), 12, 0.03, slow=1.25)
+    assert of(slower) is Speed.SLOWER
+    assert of(slower, "load") is not Speed.SLOWER
+    assert slower.verdict is Speed.SLOWER
+    result = next(result for result in slower.results if result.name == "train_step")
+    assert 1.1 < result.low < result.ratio < result.high < 1.4
+    assert result.p_slower < 0.01 < result.p_faster
+    assert of(simulate(np.random.default_rng(0), 12, 0.03, slow=0.8)) is Speed.FASTER
+
+
+def test_a_change_below_two_percent_is_not_slower() -> None:
+    """It is significant, and too small to matter."""
+    run = simulate(np.random.default_rng(0), 80, 0.005, slow=1.015)
+    result = next(result for result in run.results if result.name == "train_step")
+    assert result.p_slower < 1e-6
+    assert result.verdict is Speed.SAME
+
+
+def test_a_rejected_arm_of_identical_code_makes_everything_unresolved() -> None:
+    run = simulate(np.random.default_rng(0), 12, 0.03, slow=1.25, again=1.25)
+    assert run.disturbed == ("train_step",)
+    assert {result.verdict for result in run.results} == {Speed.UNRESOLVED}
+    assert "identical processes differed in train_step" in run.results[0].reason
+
+
+def test_too_few_rounds_are_unresolved_and_say_so() -> None:
+    run = simulate(np.random.default_rng(0), 4, 0.001, slow=2.0)
+    assert of(run) is Speed.UNRESOLVED
+    assert all(result.detectable == inf for result in run.results)
+
+
+def test_false_alarms() -> None:
+    """Identical code: `slower` for any of six benchmarks in at most 1 % of runs, skewed noise included."""
+    rng = np.random.default_rng(1)
+    alarms = [
+        simulate(rng, 12, deviation).verdict is Speed.SLOWER for deviation in (0.05, 0.3) for _ in range(300)
+    ]
+    skewed = []
+    for _ in range(300):
+        arms = [{name: np.exp(0.3 * rng.exponential(size=12)) for name in BENCHMARKS} for _ in ARMS]
+        skewed.append(judge_arms(arms).verdict is Speed.SLOWER)
+    assert rate(alarms + skewed) < 0.01 + 3 * np.sqrt(0.01 * 0.99 / 900)
+
+
+@pytest.mark.parametrize(("rounds", "deviation"), [(12, 0.05), (12, 0.08), (80, 0.2)])
+def test_a_quarter_slower_is_found(rounds: int, deviation: float) -> None:
+    rng = np.random.default_rng(2)
+    found = [of(simulate(rng, rounds, deviation, slow=1.25)) for _ in range(150)]
+    assert rate([verdict is Speed.SLOWER for verdict in found]) > 0.9
+    assert Speed.SAME not in found
+
+
+@pytest.mark.parametrize("deviation", [0.05, 0.1, 0.3])
+def test_a_tenth_slower_is_never_the_same(deviation: float) -> None:
+    rng = np.random.default_rng(3)
+    found = [of(simulate(rng, 12, deviation, slow=1.10)) for _ in range(300)]
+    assert rate([verdict is Speed.SAME for verdict in found]) <= 0.01
+
+
+def test_at_the_limit_same_is_wrong_one_time_in_twenty_at_most() -> None:
+    rng = np.random.default_rng(4)
+    found = [
+        judge_arms([{"epoch": np.exp(0.02 * rng.normal(size=12)) * slow} for slow in (1.0, 1.0, 1.05)])
+        for _ in range(1000)
+    ]
+    wrong = rate([run.verdict is Speed.SAME for run in found])
+    assert wrong < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 1000)
+
+
+def test_the_detectable_change_is_detected_four_times_in_five() -> None:
+    rng = np.random.default_rng(5)
+    stated = float(np.median([simulate(rng, 12, 0.05).results[0].detectable for _ in range(100)]))
+    found = [of(simulate(rng, 12, 0.05, slow=1 + stated)) is Speed.SLOWER for _ in range(400)]
+    assert 0.72 < rate(found) < 0.88
+
+
+def test_more_benchmarks_need_stronger_evidence() -> None:
+    few = simulate(np.random.default_rng(6), 12, 0.05, benchmarks=("train_step",)).results[0]
+    many = simulate(
+        np.random.default_rng(6), 12, 0.05, benchmarks=("train_step", *map(str, range(35)))
+    ).results[0]
+    assert many.detectable > few.detectable
+    assert (
+        simulate(np.random.default_rng(6), 12, 0.05, benchmarks=("train_step", *map(str, range(50))))
+        .results[0]
+        .detectable
+        == inf
+    )
+
+
+def noise(seed: int, rounds: int) -> NDArray[np.float64]:
+    return np.random.default_rng(seed).normal(0.3, 1, rounds)
+
+
+@pytest.mark.parametrize("rounds", [1, 5, 12, 80])
+def test_p_values_are_scipy_s_where_scipy_is_exact(rounds: int) -> None:
+    for seed in range(5):
+        differences = noise(seed, rounds)
+        shift = signed_rank(differences, 0.01)
+        above = stats.wilcoxon(differences, alternative="greater", method="exact").pvalue
+        below = stats.wilcoxon(differences, alternative="less", method="exact").pvalue
+        assert (shift.p_above, shift.p_below) == pytest.approx((above, below), rel=1e-9)
+
+
+def test_p_values_with_ties_and_zeros_are_those_of_all_sign_flips() -> None:
+    differences = np.array([0.0, 0.1, 0.1, -0.1, 0.2, 0.2, 0.3, 0.0, 0.3, -0.2])
+    shift = signed_rank(differences, 0.01)
+    exact = stats.wilcoxon(
+        differences, alternative="greater", method=stats.PermutationMethod(n_resamples=10_000)
+    )
+    assert shift.p_above == pytest.approx(exact.pvalue, rel=1e-9)
+    nothing = signed_rank(np.zeros(12), 0.01)
+    assert (nothing.estimate, nothing.p_above, nothing.p_below) == (0.0, 1.0, 1.0)
+
+
+def test_the_bounds_cover_at_their_level() -> None:
+    rng = np.random.default_rng(7)
+    shifts = [signed_rank(rng.normal(size=12), 0.01) for _ in range(2000)]
+    for missed, level in (
+        ([shift.low > 0 for shift in shifts], 0.05),
+        ([shift.high < 0 for shift in shifts], 0.05),
+        ([shift.low_at_level > 0 for shift in shifts], 0.01),
+    ):
+        assert 0.4 * level < rate(missed) < level + 3 * np.sqrt(level / 2000)
+    agree = [(shift.low > 0) == (shift.p_above <= 0.05) for shift in shifts]
+    assert all(agree)
+
+
+def test_the_estimate_is_the_median_of_the_pairwise_means() -> None:
+    shift = signed_rank(np.array([1.0, 2.0, 10.0]), 0.01)
+    assert shift.estimate == pytest.approx(np.median([1, 2, 10, 1.5, 5.5, 6]))
+    assert (shift.low, shift.high) == (-inf, inf)
+
+
+@pytest.mark.parametrize(
+    ("arms", "message"),
+    [
+        (({"a": [1.0]}, {"a": [1.0]}, {"b": [1.0]}), "same benchmarks"),
+        (({"a": [1.0]}, {"a": [1.0]}, {"a": [1.0, 1.0]}), "same benchmarks and rounds"),
+        (({"a": [0.0]}, {"a": [1.0]}, {"a": [1.0]}), r"a \(baseline\): every time must be positive"),
+        (({"a": [1.0]}, {"a": [1.0]}, {"a": [inf]}), r"a \(candidate\): every time must be positive"),
+        (({"a": [[1.0]]}, {"a": [1.0]}, {"a": [1.0]}), "shape"),
+    ],
+)
+def test_wrong_times_are_refused(arms: tuple[dict[str, list[float]], ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        judge_arms(arms)
+
+
+def test_the_limit_can_be_moved() -> None:
+    times = {"epoch": np.exp(0.01 * noise(0, 12))}
+    slow = {"epoch": np.exp(0.01 * noise(1, 12)) * 1.015}
+    loose, tight = (judge_speed(times, times, slow, limit).results[0] for limit in (0.05, 0.001))
+    assert loose.ratio == tight.ratio
+    assert tight.high > 1.001
+    assert tight.verdict is not Speed.SAME
+    assert abs(log(loose.ratio) - log(1.015)) < 0.02
+    with pytest.raises(ValueError, match="positive"):
+        judge_speed(times, times, slow, limit=0)
