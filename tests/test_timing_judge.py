@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from conformance.judge.signed_rank import signed_rank
-from conformance.judge.timing import ARMS, PLANS, Speed, SpeedRun, judge_speed, orders
+from conformance.judge.timing import ARMS, PLANS, SpeedRun, judge_speed, orders
+from conformance.verdict import SpeedVerdict
 
 BENCHMARKS = ("load", "preprocess", "forward", "train_step", "epoch", "evaluate")
 
@@ -38,7 +39,7 @@ def judge_arms(arms: Sequence[Mapping[str, ArrayLike]], limit: float = 0.05) -> 
     return judge_speed(baseline, again, candidate, limit)
 
 
-def of(run: SpeedRun, name: str = "train_step") -> Speed:
+def of(run: SpeedRun, name: str = "train_step") -> SpeedVerdict:
     return next(result.verdict for result in run.results if result.name == name)
 
 
@@ -57,20 +58,20 @@ def test_plans_are_fixed_and_their_order_is_random() -> None:
 
 def test_identical_code_on_a_quiet_machine_is_the_same() -> None:
     run = simulate(np.random.default_rng(0), 12, 0.01)
-    assert {result.verdict for result in run.results} == {Speed.SAME}
-    assert run.verdict is Speed.SAME
+    assert {result.verdict for result in run.results} == {SpeedVerdict.SAME}
+    assert run.verdict is SpeedVerdict.SAME
     assert all(result.high < 1.05 and result.detectable < 0.05 for result in run.results)
 
 
 def test_slower_and_faster_are_told_apart() -> None:
     slower = simulate(np.random.default_rng(0), 12, 0.03, slow=1.25)
-    assert of(slower) is Speed.SLOWER
-    assert of(slower, "load") is not Speed.SLOWER
-    assert slower.verdict is Speed.SLOWER
+    assert of(slower) is SpeedVerdict.SLOWER
+    assert of(slower, "load") is not SpeedVerdict.SLOWER
+    assert slower.verdict is SpeedVerdict.SLOWER
     result = next(result for result in slower.results if result.name == "train_step")
     assert 1.1 < result.low < result.ratio < result.high < 1.4
     assert result.p_slower < 0.01 < result.p_faster
-    assert of(simulate(np.random.default_rng(0), 12, 0.03, slow=0.8)) is Speed.FASTER
+    assert of(simulate(np.random.default_rng(0), 12, 0.03, slow=0.8)) is SpeedVerdict.FASTER
 
 
 def test_a_change_below_two_percent_is_not_slower() -> None:
@@ -78,19 +79,19 @@ def test_a_change_below_two_percent_is_not_slower() -> None:
     run = simulate(np.random.default_rng(0), 80, 0.005, slow=1.015)
     result = next(result for result in run.results if result.name == "train_step")
     assert result.p_slower < 1e-6
-    assert result.verdict is Speed.SAME
+    assert result.verdict is SpeedVerdict.SAME
 
 
 def test_a_rejected_arm_of_identical_code_makes_everything_unresolved() -> None:
     run = simulate(np.random.default_rng(0), 12, 0.03, slow=1.25, again=1.25)
     assert run.disturbed == ("train_step",)
-    assert {result.verdict for result in run.results} == {Speed.UNRESOLVED}
+    assert {result.verdict for result in run.results} == {SpeedVerdict.UNRESOLVED}
     assert "identical processes differed in train_step" in run.results[0].reason
 
 
 def test_too_few_rounds_are_unresolved_and_say_so() -> None:
     run = simulate(np.random.default_rng(0), 4, 0.001, slow=2.0)
-    assert of(run) is Speed.UNRESOLVED
+    assert of(run) is SpeedVerdict.UNRESOLVED
     assert all(result.detectable == inf for result in run.results)
 
 
@@ -98,12 +99,14 @@ def test_false_alarms() -> None:
     """Identical code: `slower` for any of six benchmarks in at most 1 % of runs, skewed noise included."""
     rng = np.random.default_rng(1)
     alarms = [
-        simulate(rng, 12, deviation).verdict is Speed.SLOWER for deviation in (0.05, 0.3) for _ in range(300)
+        simulate(rng, 12, deviation).verdict is SpeedVerdict.SLOWER
+        for deviation in (0.05, 0.3)
+        for _ in range(300)
     ]
     skewed = []
     for _ in range(300):
         arms = [{name: np.exp(0.3 * rng.exponential(size=12)) for name in BENCHMARKS} for _ in ARMS]
-        skewed.append(judge_arms(arms).verdict is Speed.SLOWER)
+        skewed.append(judge_arms(arms).verdict is SpeedVerdict.SLOWER)
     assert rate(alarms + skewed) < 0.01 + 3 * np.sqrt(0.01 * 0.99 / 900)
 
 
@@ -111,15 +114,15 @@ def test_false_alarms() -> None:
 def test_a_quarter_slower_is_found(rounds: int, deviation: float) -> None:
     rng = np.random.default_rng(2)
     found = [of(simulate(rng, rounds, deviation, slow=1.25)) for _ in range(150)]
-    assert rate([verdict is Speed.SLOWER for verdict in found]) > 0.9
-    assert Speed.SAME not in found
+    assert rate([verdict is SpeedVerdict.SLOWER for verdict in found]) > 0.9
+    assert SpeedVerdict.SAME not in found
 
 
 @pytest.mark.parametrize("deviation", [0.05, 0.1, 0.3])
 def test_a_tenth_slower_is_never_the_same(deviation: float) -> None:
     rng = np.random.default_rng(3)
     found = [of(simulate(rng, 12, deviation, slow=1.10)) for _ in range(300)]
-    assert rate([verdict is Speed.SAME for verdict in found]) <= 0.01
+    assert rate([verdict is SpeedVerdict.SAME for verdict in found]) <= 0.01
 
 
 def test_at_the_limit_same_is_wrong_one_time_in_twenty_at_most() -> None:
@@ -128,14 +131,14 @@ def test_at_the_limit_same_is_wrong_one_time_in_twenty_at_most() -> None:
         judge_arms([{"epoch": np.exp(0.02 * rng.normal(size=12)) * slow} for slow in (1.0, 1.0, 1.05)])
         for _ in range(1000)
     ]
-    wrong = rate([run.verdict is Speed.SAME for run in found])
+    wrong = rate([run.verdict is SpeedVerdict.SAME for run in found])
     assert wrong < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 1000)
 
 
 def test_the_detectable_change_is_detected_four_times_in_five() -> None:
     rng = np.random.default_rng(5)
     stated = float(np.median([simulate(rng, 12, 0.05).results[0].detectable for _ in range(100)]))
-    found = [of(simulate(rng, 12, 0.05, slow=1 + stated)) is Speed.SLOWER for _ in range(400)]
+    found = [of(simulate(rng, 12, 0.05, slow=1 + stated)) is SpeedVerdict.SLOWER for _ in range(400)]
     assert 0.72 < rate(found) < 0.88
 
 
@@ -218,7 +221,7 @@ def test_the_limit_can_be_moved() -> None:
     loose, tight = (judge_speed(times, times, slow, limit).results[0] for limit in (0.05, 0.001))
     assert loose.ratio == tight.ratio
     assert tight.high > 1.001
-    assert tight.verdict is not Speed.SAME
+    assert tight.verdict is not SpeedVerdict.SAME
     assert abs(log(loose.ratio) - log(1.015)) < 0.02
     with pytest.raises(ValueError, match="positive"):
         judge_speed(times, times, slow, limit=0)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from math import exp, inf, log, sqrt
 from random import Random
 
@@ -21,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from conformance.judge.signed_rank import BOUND, Shift, signed_rank
+from conformance.verdict import SpeedVerdict
 
 PLANS = {"quick": 12, "full": 80}
 ARMS = ("baseline", "again", "candidate")
@@ -28,15 +28,6 @@ ALPHA = 0.01
 MINIMUM_CHANGE = 0.02
 SPEED_LIMIT = 0.05
 POWER = 0.80
-
-
-class Speed(StrEnum):
-    """What a run shows of one benchmark; exactly one holds."""
-
-    SAME = "same"
-    SLOWER = "slower"
-    FASTER = "faster"
-    UNRESOLVED = "unresolved"
 
 
 @dataclass(frozen=True)
@@ -50,7 +41,7 @@ class SpeedResult:
     """
 
     name: str
-    verdict: Speed
+    verdict: SpeedVerdict
     ratio: float
     low: float
     high: float
@@ -70,10 +61,12 @@ class SpeedRun:
     disturbed: tuple[str, ...]
 
     @property
-    def verdict(self) -> Speed:
+    def verdict(self) -> SpeedVerdict:
         """The run's verdict: `slower` before `unresolved` before `same` before `faster`."""
-        order = (Speed.SLOWER, Speed.UNRESOLVED, Speed.SAME, Speed.FASTER)
-        return min((result.verdict for result in self.results), key=order.index, default=Speed.UNRESOLVED)
+        order = (SpeedVerdict.SLOWER, SpeedVerdict.UNRESOLVED, SpeedVerdict.SAME, SpeedVerdict.FASTER)
+        return min(
+            (result.verdict for result in self.results), key=order.index, default=SpeedVerdict.UNRESOLVED
+        )
 
 
 def orders(plan: str, seed: int) -> tuple[tuple[str, ...], ...]:
@@ -113,7 +106,10 @@ def judge_speed(
     for name, change in changes.items():
         verdict, reason = _verdict(change, slower[name], faster[name], limit)
         if disturbed:
-            verdict, reason = Speed.UNRESOLVED, f"identical processes differed in {', '.join(disturbed)}"
+            verdict, reason = (
+                SpeedVerdict.UNRESOLVED,
+                f"identical processes differed in {', '.join(disturbed)}",
+            )
         results.append(
             SpeedResult(
                 name=name,
@@ -153,15 +149,18 @@ def _holm(shifts: Mapping[str, Shift], tail: str) -> dict[str, float]:
     return dict(zip(shifts, adjusted.tolist(), strict=True))
 
 
-def _verdict(change: Shift, slower: float, faster: float, limit: float) -> tuple[Speed, str]:
+def _verdict(change: Shift, slower: float, faster: float, limit: float) -> tuple[SpeedVerdict, str]:
     percent = f"{exp(change.estimate) - 1:+.1%}, at most {exp(change.high) - 1:+.1%}"
     if slower < ALPHA and change.estimate >= log(1 + MINIMUM_CHANGE):
-        return Speed.SLOWER, f"{percent}; adjusted p = {slower:.2g}"
+        return SpeedVerdict.SLOWER, f"{percent}; adjusted p = {slower:.2g}"
     if faster < ALPHA and change.estimate <= -log(1 + MINIMUM_CHANGE):
-        return Speed.FASTER, f"{percent}; adjusted p = {faster:.2g}"
+        return SpeedVerdict.FASTER, f"{percent}; adjusted p = {faster:.2g}"
     if change.high < log(1 + limit) and change.estimate >= -log(1 + limit):
-        return Speed.SAME, f"{percent}, below {limit:+.0%}"
-    return Speed.UNRESOLVED, f"{percent}; slowdowns seen four times in five: from {_detectable(change):+.0%}"
+        return SpeedVerdict.SAME, f"{percent}, below {limit:+.0%}"
+    return (
+        SpeedVerdict.UNRESOLVED,
+        f"{percent}; slowdowns seen four times in five: from {_detectable(change):+.0%}",
+    )
 
 
 def _detectable(change: Shift) -> float:
