@@ -82,8 +82,8 @@ class Check:
 
     @property
     def id(self) -> str:
-        """The check's name, unique within a run: `train/losses[mnist_mlp-pytorch-loader-0-cpu]`."""
-        parts = [self.workload, self.framework, self.variant]
+        """The check's name, unique within a run: `train/losses[mnist_mlp-pytorch-vs-oracle-loader-0-cpu]`."""
+        parts = [self.workload, "-vs-".join(self.subjects) or self.framework, self.variant]
         parts += [] if self.seed is None else [str(self.seed)]
         return f"{self.step}/{self.contract}[{'-'.join(part for part in (*parts, self.device) if part)}]"
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import reference
 from conformance import initial_weights
 from conformance.observations import Key
-from conformance.variants import EVALUATE, FASTEST, train_variant
+from conformance.variants import EVALUATE, FASTEST, doubling, train_variant
 from reference.workloads import Workload
 
 DATA_DIRECTORY = Path(reference.__path__[0]) / "data" / "mnist"
@@ -30,12 +30,6 @@ class Request:
     tensors: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
-def recorded_steps(steps: int) -> list[int]:
-    """The training steps after which weights are kept: 1, 2, 4, ... and the last."""
-    doubling = [1 << power for power in range(steps.bit_length()) if 1 << power < steps]
-    return [*doubling, steps]
-
-
 def request_for(key: Key, workload: Workload, data_source: str = "embedded") -> Request:
     """The request whose reply is the observation of `key`. Raises KeyError for an unknown operation or variant."""
     arguments: dict[str, Any] = {
@@ -46,7 +40,7 @@ def request_for(key: Key, workload: Workload, data_source: str = "embedded") -> 
     }
     more, locked = _SPECIFIC[key.operation](key, workload)
     weights = initial_weights.draw(workload, key.seed) if locked else {}
-    return Request(key.operation, {**arguments, **more}, weights)
+    return Request("train" if key.operation == "repeat" else key.operation, {**arguments, **more}, weights)
 
 
 def _nothing_more(key: Key, workload: Workload) -> tuple[dict[str, Any], bool]:
@@ -59,15 +53,19 @@ def _locked(key: Key, workload: Workload) -> tuple[dict[str, Any], bool]:
 
 def _train(key: Key, workload: Workload) -> tuple[dict[str, Any], bool]:
     variant = train_variant(key.framework, key.variant)
-    steps = variant.steps(workload)
     return {
         "variant": variant.name,
         "preprocessing": variant.preprocessing,
         "epochs": variant.epochs(workload),
         "examples": variant.examples or workload.train_examples,
-        "record_steps": sorted({*recorded_steps(steps), *recorded_steps(workload.steps_per_epoch)}),
+        "record_steps": variant.recordable(workload),
         "evaluate_variants": list(EVALUATE[key.framework]),
     }, True
+
+
+def _repeat(key: Key, workload: Workload) -> tuple[dict[str, Any], bool]:
+    arguments, locked = _train(key, workload)
+    return {**arguments, "epochs": 1, "evaluate_variants": []}, locked
 
 
 def _native(key: Key, workload: Workload) -> tuple[dict[str, Any], bool]:
@@ -86,11 +84,10 @@ def _tutorial(key: Key, workload: Workload) -> tuple[dict[str, Any], bool]:
 
 
 def _ensemble(key: Key, workload: Workload) -> tuple[dict[str, Any], bool]:
-    steps = workload.steps
     return {
         "members": ENSEMBLE_MEMBERS,
-        "steps": steps,
-        "record_steps": sorted({*recorded_steps(steps), *recorded_steps(workload.steps_per_epoch), 64}),
+        "steps": workload.steps,
+        "record_steps": sorted({*doubling(workload.steps), workload.steps_per_epoch}),
     }, True
 
 
@@ -100,6 +97,7 @@ _SPECIFIC = {
     "model": _locked,
     "objective": _locked,
     "train": _train,
+    "repeat": _repeat,
     "native": _native,
     "tutorial": _tutorial,
     "ensemble": _ensemble,

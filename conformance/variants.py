@@ -13,7 +13,8 @@ class Variant:
 
     `examples` limits a variant that is too slow for an epoch; `counterpart` names the variant of the same
     framework whose weights it must reproduce to the bit, where the mathematics is done in the same order;
-    `reports_steps` says whether it tells the loss of every step.
+    `reports_steps` says whether it tells the loss of every step; `whole_epochs`, that its weights can be seen only
+    after an epoch.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Variant:
     examples: int | None = None
     counterpart: str | None = None
     reports_steps: bool = True
+    whole_epochs: bool = False
     full: bool = False
 
     @property
@@ -41,20 +43,31 @@ class Variant:
             return workload.steps_per_epoch * self.epochs(workload)
         return -(-self.examples // workload.batch_size)
 
+    def recordable(self, workload: Workload) -> list[int]:
+        """The training steps after which its weights are recorded: 1, 2, 4, ..., an epoch's last, its last."""
+        epoch, last = workload.steps_per_epoch, self.steps(workload)
+        steps = {*doubling(min(epoch, last)), *doubling(last)}
+        return sorted(step for step in steps if not self.whole_epochs or step % epoch == 0)
+
+
+def doubling(last: int) -> list[int]:
+    """1, 2, 4, ... below `last`, and `last`."""
+    return [*(1 << power for power in range(last.bit_length()) if 1 << power < last), last]
+
 
 TRAIN = (
     Variant("tape", "tensorflow", complete=True),
     Variant("fit", "tensorflow", counterpart="tape", reports_steps=False),
     Variant("train_step", "tensorflow", counterpart="tape", reports_steps=False),
     Variant("eager", "tensorflow", examples=64 * 64),
-    Variant("epoch_graph", "tensorflow"),
-    Variant("epoch_xla", "tensorflow"),
+    Variant("epoch_graph", "tensorflow", whole_epochs=True),
+    Variant("epoch_xla", "tensorflow", whole_epochs=True),
     Variant("tape", "tensorflow", preprocessing="inside"),
     Variant("tensors", "pytorch", complete=True),
     Variant("loader", "pytorch", counterpart="tensors"),
     Variant("compiled", "pytorch"),
     Variant("tensors", "pytorch", preprocessing="inside"),
-    Variant("float32", "numpy", complete=True),
+    Variant("loop", "numpy", complete=True),
 )
 FULL = tuple(
     Variant(**{**vars(variant), "full": True})
@@ -66,7 +79,7 @@ EVALUATE = {
     "pytorch": ("image_by_image", "batched"),
     "numpy": ("batched",),
 }
-FASTEST = {"tensorflow": "epoch_graph", "pytorch": "tensors", "numpy": "float32"}
+FASTEST = {"tensorflow": "epoch_graph", "pytorch": "tensors", "numpy": "loop"}
 
 
 def train_variant(framework: str, label: str) -> Variant:
@@ -80,3 +93,9 @@ def train_variant(framework: str, label: str) -> Variant:
 def complete_variant(framework: str) -> Variant:
     """The variant of the framework that runs the whole job in every run."""
     return next(variant for variant in TRAIN if variant.framework == framework and variant.complete)
+
+
+def counterpart_of(variant: Variant | None) -> Variant:
+    """The complete variant whose weights this one must reproduce to the bit."""
+    assert variant is not None
+    return next(other for other in TRAIN if other.framework == variant.framework and other.name == variant.counterpart)

@@ -22,6 +22,15 @@ class Steps:
         if module is not None and not module.startswith("reference."):
             self._modules.insert(0, load_module(module))
 
+    def build_model(self, workload: Any, preprocessing: str = "outside") -> Any:
+        """The workload's model; the subject `numpy` is the oracle's calculation done in float32."""
+        build = self.__getattr__("build_model")
+        if self.framework == "numpy":
+            from reference.oracle.arithmetic import FLOAT32
+
+            return build(workload, preprocessing, FLOAT32)
+        return build(workload, preprocessing)
+
     def __getattr__(self, name: str) -> Any:
         for module in self._modules:
             if hasattr(module, name):

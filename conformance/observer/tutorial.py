@@ -14,6 +14,7 @@ from reference.workloads import Workload
 def observe(session: Session, arguments: Dict[str, Any], tensors: Any) -> Tuple[Dict[str, Any], Dict[str, Any]]:
     """Facts: the exception if the framework raised one, otherwise configuration, epoch losses and accuracy."""
     workload = Workload.from_dict(arguments["workload"])
+    session.steps(workload).seed_everything(arguments["seed"])
     tutorial = importlib.import_module(f"reference.{session.framework}.tutorial")
     try:
         outcome = tutorial.run(

@@ -1,0 +1,87 @@
+"""Step data: what must hold of the images, the labels, and the order in which they come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from conformance.cases import Case
+from conformance.checks import Check, Kind, Step
+from conformance.contracts.filing import exactly, file, holds
+from conformance.judge import exact
+from conformance.observations import Observation
+from conformance.observer.data import digest
+
+SPLITS = ("train", "test")
+PARTS = ("images", "labels", "one_hot", "inputs")
+DTYPES = {"images": "uint8", "one_hot": "float32", "inputs": "float32"}
+# Images of each class in the published data sets.
+CLASS_COUNTS = {
+    ("mnist", "train"): (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949),
+    ("mnist", "test"): (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009),
+    ("fashion_mnist", "train"): (6000,) * 10,
+    ("fashion_mnist", "test"): (1000,) * 10,
+}
+
+
+def equality(case: Case, observed: Observation, other: Observation) -> Iterator[Check]:
+    """Images, labels, one-hot labels and preprocessed inputs are the same bit for bit."""
+    for split in SPLITS:
+        for part in PARTS:
+            name = f"data/{split}/{part}"
+            comparison = exact.compare(name, observed.tensors[name], other.tensors[name])
+            yield file(case, Step.DATA, f"equality/{split}/{part}", Kind.EXACT, comparison)
+
+
+def shapes(case: Case, observed: Observation) -> Iterator[Check]:
+    """Shapes and dtypes are the ones that the workload says."""
+    workload = case.workload
+    pixels = workload.image_shape[0] * workload.image_shape[1]
+    counts = {"train": workload.train_examples, "test": workload.test_examples}
+    for split, count in counts.items():
+        expected = {
+            "images": (count, *workload.image_shape),
+            "labels": (count,),
+            "one_hot": (count, workload.classes),
+            "inputs": (count, pixels),
+        }
+        found = {part: observed.tensors[f"data/{split}/{part}"].shape for part in PARTS}
+        yield exactly(case, Step.DATA, f"shapes/{split}", found, expected)
+        dtypes = {part: observed.facts["dtypes"][f"{split}/{part}"] for part in DTYPES}
+        yield exactly(case, Step.DATA, f"dtypes/{split}", dtypes, DTYPES)
+
+
+def values(case: Case, observed: Observation) -> Iterator[Check]:
+    """Grey levels span 0 to 255, inputs 0 to 1, labels the classes; every class has its published count."""
+    for split in SPLITS:
+        tensors = {part: observed.tensors[f"data/{split}/{part}"] for part in PARTS}
+        expected = {"images": (0, 255), "inputs": (0, 1), "labels": (0, case.workload.classes - 1)}
+        found = {part: (float(tensors[part].min()), float(tensors[part].max())) for part in expected}
+        yield exactly(case, Step.DATA, f"range/{split}", found, expected)
+        counts = np.bincount(tensors["labels"], minlength=case.workload.classes)
+        published = CLASS_COUNTS.get((case.workload.dataset, split))
+        if published is not None:
+            yield exactly(case, Step.DATA, f"class_counts/{split}", counts, np.asarray(published))
+
+
+def batches(case: Case, observed: Observation) -> Iterator[Check]:
+    """An epoch has the workload's batches, the last partial one kept."""
+    workload = case.workload
+    expected = np.full(workload.steps_per_epoch, workload.batch_size)
+    expected[-1] = workload.train_examples - workload.batch_size * (workload.steps_per_epoch - 1)
+    found = np.asarray([batch["size"] for batch in observed.facts["epoch"]])
+    yield exactly(case, Step.DATA, "batches", found, expected)
+
+
+def first_epoch(case: Case, observed: Observation, oracle: Observation) -> Iterator[Check]:
+    """Unshuffled, the framework's own pipeline yields the data set in its order, bit for bit."""
+    size = case.workload.batch_size
+    inputs, labels = oracle.tensors["data/train/inputs"], oracle.tensors["data/train/labels"]
+    expected = [digest(inputs[at : at + size], labels[at : at + size]) for at in range(0, len(inputs), size)]
+    found = [batch["sha256"] for batch in observed.facts["epoch"]]
+    different = [
+        index for index in range(max(len(expected), len(found))) if found[index : index + 1] != expected[index : index + 1]
+    ]
+    reason = f"{len(different)} of {len(expected)} batches differ, the first is batch {different[0]}" if different else ""
+    yield holds(case, Step.DATA, "first_epoch", not different, reason, elements=inputs.size)

@@ -1,0 +1,139 @@
+"""From a judge's comparison to a check that says of what, and by which contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from conformance.cases import Case
+from conformance.checks import Check, Kind, Step, Verdict, Where
+from conformance.judge import exact, rounding
+from conformance.judge.comparison import Comparison
+from conformance.observations import Observation
+
+
+def file(case: Case, step: Step, contract: str, kind: Kind, comparison: Comparison, **details: Any) -> Check:
+    """The check of one comparison. Where something is outside its allowance, the check names the first such place."""
+    if comparison.first is not None and comparison.where is not None:
+        details = {**details, "largest": asdict(comparison.where)}
+    return Check(
+        step=step,
+        contract=contract,
+        kind=kind,
+        subjects=case.subjects,
+        verdict=comparison.verdict,
+        workload=case.workload.name,
+        framework=case.framework,
+        variant=case.variant.label if case.variant else "",
+        seed=case.seed,
+        device=case.device,
+        measured=comparison.measured,
+        allowed=comparison.allowed,
+        where=comparison.first or comparison.where,
+        elements=comparison.elements,
+        reason=comparison.reason,
+        details=details,
+    )
+
+
+def rounded(
+    case: Case,
+    step: Step,
+    name: str,
+    observed: Observation,
+    other: Observation,
+    oracle: Observation,
+    *,
+    oracle_name: str | None = None,
+    length: int | None = None,
+) -> Check:
+    """The check that a tensor lies within the rounding allowance of the other side's.
+
+    `oracle_name` is the tensor's name in the oracle, where it differs; `length` the number of leading elements of a
+    series that the variant has run. The contract's name is the tensor's without its step.
+    """
+    source = oracle_name or name
+    ensemble = oracle.tensors
+    allowance = allowance_of(source, oracle)
+    series = np.ndim(allowance) > 0
+    expected = ensemble[source]
+    partner = expected if other is oracle else other.tensors[name]
+    mask = ensemble.get(f"{rounding.EXACT}{source}")
+    if series:
+        expected, partner = expected[:length], partner[:length]
+        allowance = np.asarray(allowance)[:length]
+    comparison = rounding.compare_pair(
+        name,
+        observed.tensors[name],
+        partner,
+        expected,
+        allowance,
+        exact=mask,
+        training_step=np.arange(1, len(expected) + 1) if name == "train/losses" else _training_step(name),
+    )
+    return file(case, step, name.partition("/")[2], Kind.ROUNDING, comparison)
+
+
+def allowance_of(name: str, oracle: Observation) -> rounding.Allowance:
+    """The rounding allowance of one tensor of the oracle; see conformance.judge.rounding."""
+    ensemble = oracle.tensors
+    return rounding.allowances({key: ensemble[key] for key in _over_time(name, ensemble)})[name]
+
+
+def exactly(case: Case, step: Step, contract: str, found: Any, expected: Any) -> Check:
+    """The check that a value, or several under names, equals what is expected; a difference is a break."""
+    if isinstance(expected, Mapping):
+        return _same_values(case, step, contract, dict(found), dict(expected))
+    return file(case, step, contract, Kind.EXACT, exact.compare(contract, found, expected))
+
+
+def holds(case: Case, step: Step, contract: str, rule: bool, reason: str, elements: int = 1) -> Check:
+    """The check that a rule holds; `reason` says what was found where it does not."""
+    comparison = Comparison(
+        verdict=Verdict.IDENTICAL if rule else Verdict.BREAK,
+        measured=0.0 if rule else 1.0,
+        allowed=0.0,
+        where=None,
+        elements=elements,
+        reason="" if rule else reason,
+    )
+    return file(case, step, contract, Kind.EXACT, comparison)
+
+
+def _same_values(
+    case: Case, step: Step, contract: str, found: dict[str, Any], expected: dict[str, Any]
+) -> Check:
+    different = [name for name in {**expected, **found} if found.get(name) != expected.get(name)]
+    reason, where = "", None
+    if different:
+        name = different[0]
+        value, wanted = found.get(name, "absent"), expected.get(name, "absent")
+        reason = f"{name} is {value}, expected {wanted}"
+        where = Where(f"{step}/{name}", value=str(value), other=str(wanted))
+    comparison = Comparison(
+        verdict=Verdict.BREAK if different or not expected else Verdict.IDENTICAL,
+        measured=float(len(different)),
+        allowed=0.0,
+        where=where,
+        elements=len(expected),
+        reason=reason if expected else "nothing was expected, so nothing was compared",
+    )
+    return file(case, step, contract, Kind.EXACT, comparison)
+
+
+def _over_time(source: str, ensemble: Mapping[str, Any]) -> list[str]:
+    """The oracle's tensor at all its recorded times, with its deviations: the allowance never falls over time."""
+    if not source.startswith("train/weights/"):
+        return [source, rounding.DEVIATION + source]
+    parameter = source.split("/", 3)[3]
+    times = [
+        name for name in ensemble if name.startswith("train/weights/") and name.split("/", 3)[3] == parameter
+    ]
+    return [*times, *(rounding.DEVIATION + name for name in times)]
+
+
+def _training_step(name: str) -> int | None:
+    return int(name.split("/")[2]) if name.startswith("train/weights/") else None

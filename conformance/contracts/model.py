@@ -1,0 +1,98 @@
+"""Step model: what must hold of parameters, initialisation, and outputs from given weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from conformance.cases import Case
+from conformance.checks import Check, Kind, Step, Verdict, Where
+from conformance.contracts.filing import exactly, file, rounded
+from conformance.judge import initialisation
+from conformance.judge.comparison import Comparison
+from conformance.observations import Observation
+from reference.workloads import Parameter, Workload
+
+OUTPUTS = ("model/logits", "model/probabilities", "model/inside/logits")
+
+
+def parameter_count(case: Case, observed: Observation) -> Iterator[Check]:
+    """The framework's own count per layer, and in all, is the architecture's."""
+    expected: dict[str, int] = {}
+    for parameter in case.workload.parameters:
+        layer = parameter.name.partition("/")[0]
+        expected[layer] = expected.get(layer, 0) + int(np.prod(parameter.shape))
+    found = {name: count for name, count in observed.facts["layers"].items() if count}
+    yield exactly(case, Step.MODEL, "parameter_count", found, expected)
+    yield exactly(case, Step.MODEL, "parameter_total", sum(found.values()), sum(expected.values()))
+
+
+def parameter_shapes(case: Case, observed: Observation) -> Iterator[Check]:
+    """After layout mapping, every parameter has the workload's shape."""
+    expected = {parameter.name: parameter.shape for parameter in case.workload.parameters}
+    prefix = "model/shipped/"
+    found = {
+        name.removeprefix(prefix): observed.tensors[name].shape
+        for name in observed.tensors
+        if name.startswith(prefix)
+    }
+    yield exactly(case, Step.MODEL, "parameter_shapes", found, expected)
+
+
+def outputs(case: Case, observed: Observation, other: Observation, oracle: Observation) -> Iterator[Check]:
+    """Logits and probabilities of all test images lie within the rounding allowance."""
+    for name in OUTPUTS:
+        yield rounded(case, Step.MODEL, name, observed, other, oracle, oracle_name=name.replace("inside/", ""))
+
+
+def shipped_laws(framework: str, workload: Workload) -> dict[str, initialisation.Law]:
+    """The documented law of every parameter as the framework ships it.
+
+    Keras: Glorot uniform kernels, zero biases (keras.layers.Dense). PyTorch: uniform ±1/sqrt(fan_in) for both
+    (torch.nn.Linear).
+    """
+    if framework == "tensorflow":
+        return glorot_laws(workload)
+    return {parameter.name: initialisation.torch_linear(_inputs(parameter, workload)) for parameter in workload.parameters}
+
+
+def glorot_laws(workload: Workload) -> dict[str, initialisation.Law]:
+    """Glorot uniform kernels and zero biases."""
+    return {
+        parameter.name: initialisation.ZEROS
+        if parameter.initializer == "zeros"
+        else initialisation.glorot_uniform(*parameter.shape)
+        for parameter in workload.parameters
+    }
+
+
+def _inputs(parameter: Parameter, workload: Workload) -> int:
+    layer = parameter.name.partition("/")[0]
+    kernels = [p.shape[0] for p in workload.parameters if p.name == f"{layer}/kernel"]
+    return kernels[0]
+
+
+def initialisations(case: Case, observed: Observation) -> Iterator[Check]:
+    """The framework's own initial weights follow its documented laws, and Glorot's where asked for."""
+    for source, laws in (
+        ("shipped", shipped_laws(case.framework, case.workload)),
+        ("glorot", glorot_laws(case.workload)),
+    ):
+        samples = {name: observed.tensors[f"model/{source}/{name}"] for name in laws}
+        yield from _follow(case, source, samples, laws)
+
+
+def _follow(
+    case: Case, source: str, samples: Mapping[str, np.ndarray], laws: Mapping[str, initialisation.Law]
+) -> Iterator[Check]:
+    for result in initialisation.judge_initialisation(samples, laws):
+        comparison = Comparison(
+            verdict=Verdict.IDENTICAL if result.holds else Verdict.BREAK,
+            measured=result.p,
+            allowed=result.allowed,
+            where=Where(f"model/{source}/{result.name}"),
+            elements=result.elements,
+            reason=result.reason,
+        )
+        yield file(case, Step.MODEL, f"initialisation/{source}/{result.name}", Kind.STATISTICAL, comparison, law=result.law)

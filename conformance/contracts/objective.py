@@ -1,0 +1,64 @@
+"""Step objective: what must hold of the configuration, the loss, the gradients and the first update."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from conformance.cases import Case
+from conformance.checks import Check, Kind, Step, Verdict, Where
+from conformance.contracts.filing import exactly, file, rounded
+from conformance.judge.comparison import Comparison
+from conformance.observations import Observation
+
+
+def configuration(case: Case, observed: Observation) -> Iterator[Check]:
+    """The values in force, read from the live optimizer, are the workload's; the rate to float32 rounding."""
+    found = observed.facts["configuration"]
+    yield exactly(
+        case,
+        Step.OBJECTIVE,
+        "configuration/learning_rate",
+        np.float32(found["learning_rate"]),
+        np.float32(case.workload.learning_rate),
+    )
+    expected = {"momentum": 0.0, "nesterov": False, "weight_decay": 0.0}
+    in_force = {name: type(value)(found[name] or 0) for name, value in expected.items()}
+    yield exactly(case, Step.OBJECTIVE, "configuration/plain_sgd", in_force, expected)
+
+
+def first_batch(case: Case, observed: Observation, other: Observation, oracle: Observation) -> Iterator[Check]:
+    """Loss, every gradient and every updated parameter of the first batch lie within the rounding allowance."""
+    names = ["objective/loss"]
+    for stage in ("gradient", "updated"):
+        names += [f"objective/{stage}/{parameter.name}" for parameter in case.workload.parameters]
+    for name in names:
+        yield rounded(case, Step.OBJECTIVE, name, observed, other, oracle)
+
+
+def edge_cases(case: Case, observed: Observation, other: Observation) -> Iterator[Check]:
+    """Where a loss has to choose (a probability of 0, probabilities that do not sum to 1), both choose alike."""
+    ours, theirs = observed.facts["edge_cases"], other.facts["edge_cases"]
+    yield exactly(case, Step.OBJECTIVE, "edge_cases/names", sorted(ours), sorted(theirs))
+    for name in sorted({*ours} & {*theirs}):
+        yield _edge_case(case, name, float(ours[name]), float(theirs[name]))
+
+
+def _edge_case(case: Case, name: str, ours: float, theirs: float) -> Check:
+    difference = 0.0 if ours == theirs else abs(ours - theirs)
+    largest = max(abs(ours), abs(theirs))
+    allowed = 3 * float(np.spacing(np.float32(largest))) if np.isfinite(largest) else 0.0
+    comparison = Comparison(
+        verdict=Verdict.IDENTICAL
+        if difference == 0
+        else Verdict.ROUNDING
+        if difference <= allowed
+        else Verdict.BREAK,
+        measured=difference,
+        allowed=allowed,
+        where=Where(f"objective/edge_cases/{name}", value=ours, other=theirs),
+        elements=1,
+        reason="" if difference <= allowed else f"the loss is {ours:g} in one and {theirs:g} in the other",
+    )
+    return file(case, Step.OBJECTIVE, f"edge_cases/{name}", Kind.ROUNDING, comparison)

@@ -1,0 +1,77 @@
+"""Step train: what must hold of the losses and weights on the way, and between ways to train."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from conformance.cases import Case
+from conformance.checks import Check, Kind, Step
+from conformance.contracts.filing import exactly, file, holds, rounded
+from conformance.judge import exact
+from conformance.observations import Observation, as_float
+from conformance.variants import Variant
+
+WEIGHTS = "train/weights/"
+
+
+def losses(case: Case, observed: Observation, other: Observation, oracle: Observation) -> Iterator[Check]:
+    """The loss of every step, or the epoch means where a variant tells only these, lie within the allowance."""
+    variant = _variant(case)
+    names = ["train/losses"] if variant.reports_steps else []
+    if variant.examples is None:
+        names.append("train/epoch_losses")
+    for name in names:
+        length = variant.steps(case.workload) if name == "train/losses" else variant.epochs(case.workload)
+        yield rounded(case, Step.TRAIN, name, observed, other, oracle, length=length)
+
+
+def weights(case: Case, observed: Observation, other: Observation, oracle: Observation) -> Iterator[Check]:
+    """Every parameter, after every recorded step, lies within the rounding allowance."""
+    expected = [
+        f"{WEIGHTS}{step:06d}/{parameter.name}"
+        for step in _variant(case).recordable(case.workload)
+        for parameter in case.workload.parameters
+    ]
+    recorded = {name: name in observed.tensors for name in expected}
+    yield exactly(case, Step.TRAIN, "recorded_weights", recorded, dict.fromkeys(expected, True))
+    for name in expected:
+        if recorded[name]:
+            yield rounded(case, Step.TRAIN, name, observed, other, oracle)
+
+
+def loss_decreases(case: Case, observed: Observation) -> Iterator[Check]:
+    """Training lowers the loss: every epoch's mean below the one before, the last tenth of the steps below the first."""
+    epochs = as_float(observed.tensors["train/epoch_losses"])
+    if epochs.size > 1:
+        falling = bool(np.all(np.diff(epochs) < 0))
+        reason = f"the epochs' mean losses are {np.array2string(epochs, precision=4)}"
+        yield holds(case, Step.TRAIN, "loss_decreases/epochs", falling, reason, epochs.size)
+    steps = as_float(observed.tensors["train/losses"])
+    if steps.size:
+        tenth = max(1, steps.size // 10)
+        first, last = float(steps[:tenth].mean()), float(steps[-tenth:].mean())
+        reason = f"the mean loss of the first {tenth} steps is {first:.4f}, of the last {last:.4f}"
+        yield holds(case, Step.TRAIN, "loss_decreases/steps", last < first, reason, steps.size)
+
+
+def same_bits(case: Case, contract: str, observed: Observation, other: Observation) -> Iterator[Check]:
+    """Two runs of one framework that do the same mathematics in the same order agree to the bit."""
+    common = [name for name in observed.tensors if name.startswith(WEIGHTS) and name in other.tensors]
+    yield exactly(case, Step.TRAIN, f"{contract}/recorded", bool(common), True)
+    for name in common:
+        comparison = exact.compare(name, observed.tensors[name], other.tensors[name])
+        yield file(case, Step.TRAIN, f"{contract}/{name.removeprefix('train/')}", Kind.EXACT, comparison)
+    steps = min(observed.tensors["train/losses"].size, other.tensors["train/losses"].size)
+    if steps:
+        comparison = exact.compare(
+            "train/losses", observed.tensors["train/losses"][:steps], other.tensors["train/losses"][:steps]
+        )
+        yield file(case, Step.TRAIN, f"{contract}/losses", Kind.EXACT, comparison)
+
+
+def _variant(case: Case) -> Variant:
+    assert case.variant is not None
+    return case.variant
+

@@ -1,0 +1,27 @@
+"""A failed check in words: what was compared, what was found, what is allowed, where, and how to repeat it."""
+
+from __future__ import annotations
+
+from conformance.checks import Check
+from conformance.divergence import ratio
+
+
+def failure_text(check: Check, nodeid: str = "") -> str:
+    """The check in a few lines, the most telling first; `nodeid` is the test that repeats it."""
+    lines = [f"{check.verdict}: {check.id}"]
+    if check.reason:
+        lines.append(f"  {check.reason}")
+    if check.measured is not None and check.allowed is not None:
+        times = ratio(check)
+        factor = f", {times:.3g} times the allowance" if times is not None and check.allowed else ""
+        lines.append(f"  measured {check.measured:.6g}, allowed {check.allowed:.6g}{factor}")
+    if check.where is not None:
+        place = check.where
+        at = f"  at {place.tensor}{list(place.index) if place.index else ''}"
+        step = f", training step {place.training_step}" if place.training_step is not None else ""
+        values = f": {place.value} against {place.other}" if place.value is not None else ""
+        oracle = f", oracle {place.oracle}" if place.oracle is not None else ""
+        lines.append(at + step + values + oracle)
+    if nodeid:
+        lines.append(f"  repeat: pytest '{nodeid}'")
+    return "\n".join(lines)

@@ -1,0 +1,118 @@
+"""Gathers the checks of all of a run's processes into one `Run`, and says what follows from it at the end."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from conformance.census import CensusComparison, NotRun, census, compare_census, read_census
+from conformance.checks import Check
+from conformance.observations import Key, Observation, read_all
+from conformance.options import Options
+from conformance.report import terminal
+from conformance.verdict import Mode, Partial, Run, Side, Throughput
+
+
+class Gatherer:
+    """In the process that reports: takes the checks of every test, ends with the table, the verdict, the report."""
+
+    def __init__(self, config: pytest.Config, options: Options, directory: Path) -> None:
+        self._config = config
+        self._options = options
+        self._observations = directory / "observations"
+        self._started = datetime.now(UTC)
+        self._clock = time.monotonic()
+        self._checks: list[Check] = []
+        self._not_run: dict[NotRun, None] = {}
+        self._throughput: list[Throughput] = []
+        self._failed_without_check: list[str] = []
+        self._run: Run | None = None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take what one test brought."""
+        self._checks += [Check.from_dict(values) for values in getattr(report, "conformance_checks", ())]
+        self._throughput += [Throughput(**row) for row in getattr(report, "conformance_throughput", ())]
+        if (not_run := getattr(report, "conformance_not_run", None)) is not None:
+            self._not_run[NotRun(**not_run)] = None
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Judge the run as a whole: a short census, or a framework that is missing, fails the session."""
+        if not (self._checks or self._not_run or self._throughput):
+            return
+        observations = read_all(self._observations)
+        self._run = self._judged(observations)
+        if self._options.report is not None:
+            from conformance.report import write_report
+
+            write_report(self._options.report, self._run, observations)
+        if self._options.record is not None:
+            _record(self._observations, self._options.record)
+        if exitstatus == pytest.ExitCode.OK and self._run.exit_status:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the table step by framework, and the verdict."""
+        if self._run is not None:
+            console = Console(file=terminalreporter._tw._file, width=terminalreporter._tw.fullwidth)
+            terminalreporter.ensure_newline()
+            terminal.show(self._run, console)
+
+    def _judged(self, observations: Mapping[Key, Observation]) -> Run:
+        not_run = tuple(self._not_run)
+        filtered = is_filtered(self._config, self._options)
+        expected = read_census()
+        counted = census(self._checks)
+        return Run(
+            mode=Mode.RUN,
+            checks=tuple(sorted(self._checks, key=lambda check: check.id)),
+            candidate=_environment(observations, self._options),
+            not_run=not_run,
+            throughput=tuple(self._throughput),
+            census_comparison=compare_census(counted, expected, not_run, partial=filtered)
+            if self._checks
+            else CensusComparison(reason="no checks ran"),
+            partial=Partial(len(self._checks), sum(count.checks for count in expected)) if filtered else None,
+            started=self._started.isoformat(timespec="seconds"),
+            seconds=round(time.monotonic() - self._clock, 1),
+        )
+
+
+def is_filtered(config: pytest.Config, options: Options) -> bool:
+    """Whether the command line selects only a part of the suite."""
+    chosen = config.option
+    parts = [Path(str(argument).partition("::")[0]).name for argument in config.args]
+    return bool(
+        chosen.keyword
+        or chosen.markexpr
+        or options.frameworks_chosen
+        or getattr(chosen, "deselect", None)
+        or getattr(chosen, "lf", False)
+        or getattr(chosen, "benchmark_only", False)
+        or any(part.endswith(".py") for part in parts)
+    )
+
+
+def _environment(observations: Mapping[Key, Observation], options: Options) -> Side:
+    """What was judged: the packages of every framework, and the settings in force, as the workers saw them."""
+    packages: dict[str, str] = {}
+    flags: dict[str, Any] = {}
+    for key, observation in sorted(observations.items()):
+        if key.operation == "imports":
+            packages.update(observation.facts["versions"])
+            flags[key.framework] = {"cpu": observation.facts["cpu"], **observation.facts["settings"]}
+    label = ", ".join(f"{name} {packages[name]}" for name in ("tensorflow", "keras", "torch") if name in packages)
+    return Side(label or "nothing", packages, ",".join(options.devices), flags)
+
+
+def _record(observations: Path, directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in observations.glob("*.safetensors"):
+        shutil.copyfile(path, directory / path.name)

@@ -1,0 +1,107 @@
+"""What a conformance test works with: observations by case, and the filing of its checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from conformance.cases import Case
+from conformance.census import NotRun
+from conformance.checks import Check
+from conformance.collector import Collector
+from conformance.failure_text import failure_text
+from conformance.observations import Key, Observation
+from conformance.variants import Variant, complete_variant
+from conformance.worker import ObservationFailed, Worker, WorkerFailed
+
+_PACKAGES = {"tensorflow": "tensorflow", "pytorch": "torch"}
+
+
+class NotAvailable(Exception):
+    """Something cannot be observed on this machine; the test is listed as not run, with the reason."""
+
+    def __init__(self, not_run: NotRun) -> None:
+        super().__init__(f"{not_run.what}: {not_run.reason}")
+        self.not_run = not_run
+
+
+class Laboratory:
+    """Observations of a case. Raises NotAvailable where this machine lacks what the case needs."""
+
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+
+    def observe(self, case: Case, operation: str, variant: str = "") -> Observation:
+        """What `operation` shows of the case's framework."""
+        return self._observe(case, case.framework, case.device, operation, variant)
+
+    def partner(self, case: Case, operation: str, variant: str = "") -> Observation:
+        """The same of the case's partner: the oracle, or another framework."""
+        device = "cpu" if case.partner == "oracle" else case.device
+        return self._observe(case, case.partner, device, operation, variant)
+
+    def ensemble(self, case: Case) -> Observation:
+        """The oracle's float64 run from the case's initial weights, with its ensemble's deviations."""
+        return self._observe(case, "oracle", "cpu", "ensemble", "")
+
+    def trained(self, case: Case, variant: Variant | None = None) -> Observation:
+        """The training run of the case's variant, or of the given one, or of the framework's complete one."""
+        chosen = variant or case.variant or complete_variant(case.framework)
+        return self.observe(case, "train", chosen.label)
+
+    def trained_partner(self, case: Case) -> Observation:
+        """The complete training run of the case's partner framework."""
+        return self.partner(case, "train", complete_variant(case.partner).label)
+
+    def worker(self, case: Case) -> Worker:
+        """This process's worker of the case's framework, to be asked directly."""
+        with _availability(case.framework, case.device, ""):
+            return self._collector.worker(case.framework, case.device)
+
+    def _observe(self, case: Case, framework: str, device: str, operation: str, variant: str) -> Observation:
+        key = Key(case.workload.name, framework, operation, variant, case.seed or 0, device)
+        with _availability(framework, device, variant):
+            return self._collector.observe(key)
+
+
+@contextmanager
+def _availability(framework: str, device: str, variant: str) -> Iterator[None]:
+    """Turn what is simply not there into NotAvailable, and every other failure into a failed test."""
+    try:
+        yield
+    except ObservationFailed as error:
+        raise _explained(error, framework, device, variant) from None
+    except WorkerFailed as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+def _explained(error: ObservationFailed, framework: str, device: str, variant: str) -> BaseException:
+    package = _PACKAGES.get(framework)
+    if error.kind == "ModuleNotFoundError" and package and f"'{package}'" in error.message:
+        reason = f"{package} is not installed: install it, or choose others with --framework"
+        return NotAvailable(NotRun(framework, reason, required=True, framework=framework))
+    if error.kind == "DeviceMissing":
+        return NotAvailable(NotRun(f"{framework} on {device}", error.message, required=True))
+    if error.kind == "CompilerMissing":
+        return NotAvailable(NotRun(f"{framework} {variant}", error.message, framework=framework, variant=variant))
+    return pytest.fail.Exception(f"{framework} raised {error}\n{error.traceback}", pytrace=False)
+
+
+class Verify:
+    """Files a test's checks and fails the test where any failed; a test that checks nothing fails too."""
+
+    def __init__(self, gathered: list[Check], nodeid: str) -> None:
+        self._gathered = gathered
+        self._nodeid = nodeid
+
+    def __call__(self, checks: Iterable[Check]) -> None:
+        """Take the checks of one contract."""
+        taken = list(checks)
+        self._gathered += taken
+        if not taken:
+            pytest.fail("the contract compared nothing", pytrace=False)
+        failed = [check for check in taken if check.failed]
+        if failed:
+            pytest.fail("\n".join(failure_text(check, self._nodeid) for check in failed), pytrace=False)

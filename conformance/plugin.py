@@ -1,0 +1,168 @@
+"""The pytest plugin: options, cases, fixtures, and the handing on of every check to the run's verdict."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance import cases
+from conformance.checks import Check
+from conformance.collector import Collector
+from conformance.gathering import Gatherer
+from conformance.laboratory import Laboratory, NotAvailable, Verify
+from conformance.options import Options, add_options, read_options
+from conformance.worker import stage_code
+
+_OPTIONS = pytest.StashKey[Options]()
+_DIRECTORY = pytest.StashKey[Path]()
+_CHECKS = pytest.StashKey[list[Check]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the suite's options."""
+    add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Check the options, and give the run its directory, which all its processes share."""
+    config.addinivalue_line("markers", "each(what): run the test once for each framework, pair, seed, train variant")
+    config.addinivalue_line("markers", "throughput: measures time; runs with pytest --benchmark-only")
+    config.stash[_OPTIONS] = read_options(config)
+    if not _is_xdist_worker(config):
+        config.stash[_DIRECTORY] = Path(tempfile.mkdtemp(prefix="conformance-"))
+        gatherer = Gatherer(config, config.stash[_OPTIONS], config.stash[_DIRECTORY])
+        config.pluginmanager.register(gatherer, "conformance-gatherer")
+    else:
+        config.stash[_DIRECTORY] = Path(config.workerinput["conformance_directory"])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the run's directory."""
+    if _DIRECTORY in config.stash and not _is_xdist_worker(config):
+        shutil.rmtree(config.stash[_DIRECTORY], ignore_errors=True)
+
+
+class XdistHooks:
+    """Hooks that only pytest-xdist knows: registered where it is active."""
+
+    @pytest.hookimpl
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell each xdist process the run's directory."""
+        node.workerinput["conformance_directory"] = str(node.config.stash[_DIRECTORY])
+
+    @pytest.hookimpl
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Keep tests that share observations in one process, in the order of collection."""
+        from xdist.scheduler import LoadScopeScheduling
+
+        class ByObservation(LoadScopeScheduling):
+            def _split_scope(self, nodeid: str) -> str:
+                return cases.group_of(nodeid)
+
+        config.option.loadscopereorder = False
+        return ByObservation(config, log)
+
+
+def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:
+    """Add the xdist hooks once pytest-xdist is there."""
+    if manager.hasplugin("xdist") and not manager.hasplugin("conformance-xdist"):
+        manager.register(XdistHooks(), "conformance-xdist")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Parametrize tests marked `each` over their cases; `-m full` cases carry the marker `full`."""
+    marker = metafunc.definition.get_closest_marker("each")
+    if marker is None:
+        return
+    generated = cases.GENERATORS[marker.args[0]](metafunc.config.stash[_OPTIONS])
+    metafunc.parametrize(
+        "case",
+        [
+            pytest.param(case, id=case.id, marks=[pytest.mark.full] if case.is_full else [])
+            for case in generated
+        ],
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the full runs to `-m full` and timing to `--benchmark-only`; put the slowest groups first."""
+    if "full" not in (config.option.markexpr or ""):
+        _deselect(config, items, lambda item: item.get_closest_marker("full") is not None)
+    if not config.getoption("benchmark_only", False):
+        if _is_xdist_worker(config):
+            _deselect(config, items, lambda item: item.get_closest_marker("throughput") is not None)
+        for item in items:
+            if item.get_closest_marker("throughput"):
+                item.add_marker(pytest.mark.skip(reason="timing runs with pytest --benchmark-only"))
+    order = ("pytorch native", "tensorflow", "pytorch", "pytorch compiled", "tensorflow xla", "tensorflow native")
+    items.sort(key=lambda item: _rank(order, cases.group_of(item.nodeid)))
+
+
+def _rank(order: tuple[str, ...], group: str) -> int:
+    return order.index(group) if group in order else len(order)
+
+
+def _deselect(config: pytest.Config, items: list[pytest.Item], unwanted: Callable[[pytest.Item], bool]) -> None:
+    dropped = [item for item in items if unwanted(item)]
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = [item for item in items if item not in dropped]
+
+
+@pytest.fixture(scope="session")
+def options(pytestconfig: pytest.Config) -> Options:
+    """The choices of this run."""
+    return pytestconfig.stash[_OPTIONS]
+
+
+@pytest.fixture(scope="session")
+def laboratory(pytestconfig: pytest.Config, options: Options) -> Iterator[Laboratory]:
+    """Observations of this run, made when first asked for; this process's workers end with the session."""
+    directory = pytestconfig.stash[_DIRECTORY]
+    observations = directory / "observations"
+    observations.mkdir(exist_ok=True)
+    code = directory / f"code-{os.getpid()}"
+    collector = Collector(
+        observations,
+        stage_code(code),
+        options.subjects,
+        {workload.name: workload for workload in options.workloads},
+        options.data_source,
+    )
+    yield Laboratory(collector)
+    collector.close()
+
+
+@pytest.fixture
+def verify(request: pytest.FixtureRequest, options: Options) -> Verify:
+    """Files checks with the run and fails the test where one of them failed."""
+    gathered: list[Check] = []
+    request.node.stash[_CHECKS] = gathered
+    return Verify(gathered, request.node.nodeid)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
+    """Hand the test's checks on with its report; turn what is not available into a skip with its reason."""
+    outcome = yield
+    report = outcome.get_result()
+    unavailable = call.excinfo.value if call.excinfo is not None else None
+    if isinstance(unavailable, NotAvailable):
+        report.outcome = "skipped"
+        report.longrepr = (str(item.path), item.location[1] or 0, f"Skipped: {unavailable}")
+        report.conformance_not_run = asdict(unavailable.not_run)
+    if call.when == "call":
+        report.conformance_checks = [check.as_dict() for check in item.stash.get(_CHECKS, [])]
+
+
+def _is_xdist_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")

@@ -1,0 +1,42 @@
+"""Step 2, data: do the frameworks' own readers and pipelines deliver the same bytes, in the same order?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from conformance.cases import Case
+from conformance.contracts import data
+from conformance.laboratory import Laboratory, Verify
+
+
+@pytest.mark.each("pair")
+def test_data_equality(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """Images, labels, one-hot labels and preprocessed inputs, bit for bit."""
+    verify(data.equality(case, laboratory.observe(case, "data"), laboratory.partner(case, "data")))
+
+
+@pytest.mark.each("framework")
+def test_shapes_and_dtypes(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """Shapes and dtypes of both splits."""
+    verify(data.shapes(case, laboratory.observe(case, "data")))
+
+
+@pytest.mark.each("framework")
+def test_values_and_class_counts(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """Value ranges, and the number of images of every class."""
+    verify(data.values(case, laboratory.observe(case, "data")))
+
+
+@pytest.mark.each("framework")
+def test_batch_boundaries(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """937 batches of 64 and a last one of 32."""
+    verify(data.batches(case, laboratory.observe(case, "data")))
+
+
+@pytest.mark.each("framework")
+def test_order_of_first_epoch(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """The framework's pipeline, unshuffled, keeps the order of the data set."""
+    oracle = replace(case, framework="oracle", device="cpu")
+    verify(data.first_epoch(case, laboratory.observe(case, "data"), laboratory.observe(oracle, "data")))

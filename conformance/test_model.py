@@ -1,0 +1,35 @@
+"""Step 3, model: the same parameters, documented initialisation, and the same outputs from the same weights."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.cases import Case
+from conformance.contracts import model
+from conformance.laboratory import Laboratory, Verify
+
+
+@pytest.mark.each("framework")
+def test_parameter_count(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """Per layer and in all, by the framework's own count."""
+    verify(model.parameter_count(case, laboratory.observe(case, "model")))
+
+
+@pytest.mark.each("framework")
+def test_parameter_shapes(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """The same shapes after layout mapping."""
+    verify(model.parameter_shapes(case, laboratory.observe(case, "model")))
+
+
+@pytest.mark.each("framework")
+def test_initialisation(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """The shipped initialisers, and Glorot's, follow their documented laws."""
+    verify(model.initialisations(case, laboratory.observe(case, "model")))
+
+
+@pytest.mark.each("pair with seed")
+def test_outputs(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """Logits and probabilities of all test images, preprocessing outside and inside the model."""
+    oracle = laboratory.ensemble(case)
+    other = oracle if case.partner == "oracle" else laboratory.partner(case, "model")
+    verify(model.outputs(case, laboratory.observe(case, "model"), other, oracle))

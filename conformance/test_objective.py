@@ -1,0 +1,29 @@
+"""Step 4, objective: the same configuration, loss, gradients and first update."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.cases import Case
+from conformance.contracts import objective
+from conformance.laboratory import Laboratory, Verify
+
+
+@pytest.mark.each("framework")
+def test_configuration(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """The hyper-parameters in force, read from the live optimizer, are the workload's."""
+    verify(objective.configuration(case, laboratory.observe(case, "objective")))
+
+
+@pytest.mark.each("pair with seed")
+def test_loss_gradients_and_first_update(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """Loss, every gradient and every updated parameter of the first batch."""
+    oracle = laboratory.ensemble(case)
+    other = oracle if case.partner == "oracle" else laboratory.partner(case, "objective")
+    verify(objective.first_batch(case, laboratory.observe(case, "objective"), other, oracle))
+
+
+@pytest.mark.each("frameworks")
+def test_loss_edge_cases(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """Where the two losses really differ, they differ by what the ledger says."""
+    verify(objective.edge_cases(case, laboratory.observe(case, "objective"), laboratory.partner(case, "objective")))

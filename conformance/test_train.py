@@ -1,0 +1,53 @@
+"""Step 5, train: every loss and every weight on the way, against the oracle and between ways to train."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.cases import Case
+from conformance.contracts import train
+from conformance.laboratory import Laboratory, Verify
+from conformance.variants import complete_variant, counterpart_of
+
+
+@pytest.mark.each("train variant")
+def test_losses(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """The loss of every step within the allowance of the oracle."""
+    oracle = laboratory.ensemble(case)
+    verify(train.losses(case, laboratory.trained(case), oracle, oracle))
+
+
+@pytest.mark.each("train variant")
+def test_weights(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """Every parameter after steps 1, 2, 4, ... and the last within the allowance of the oracle."""
+    oracle = laboratory.ensemble(case)
+    verify(train.weights(case, laboratory.trained(case), oracle, oracle))
+
+
+@pytest.mark.each("complete variants")
+def test_frameworks_agree(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """Losses and weights of the two frameworks, all steps, within the same allowance of each other."""
+    oracle, observed = laboratory.ensemble(case), laboratory.trained(case)
+    other = laboratory.trained_partner(case)
+    verify([*train.losses(case, observed, other, oracle), *train.weights(case, observed, other, oracle)])
+
+
+@pytest.mark.each("train variant")
+def test_loss_decreases(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """Training lowers the loss."""
+    verify(train.loss_decreases(case, laboratory.trained(case)))
+
+
+@pytest.mark.each("variant with counterpart")
+def test_variants_agree(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """Ways to train that do the same mathematics in the same order agree to the bit."""
+    observed, other = laboratory.trained(case), laboratory.trained(case, counterpart_of(case.variant))
+    verify(train.same_bits(case, "same_as_counterpart", observed, other))
+
+
+@pytest.mark.each("framework")
+def test_repeatable(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """The same run again gives the same bits."""
+    variant = complete_variant(case.framework)
+    again = laboratory.observe(case, "repeat", variant.label)
+    verify(train.same_bits(case, "repeatable", again, laboratory.trained(case, variant)))

@@ -1,0 +1,3 @@
+"""Loads the plugin of this suite."""
+
+pytest_plugins = ["conformance.plugin"]
