@@ -104,10 +104,8 @@ def compare_accuracies(name: str, accuracy: float, other: float, examples: int, 
     """
     correct = np.array([accuracy, other], dtype=np.float64) * examples
     whole = np.rint(correct)
-    if (
-        not np.all(np.abs(correct - whole) <= examples * ulp32(1.0))
-        or not 0 <= whole.min() <= whole.max() <= examples
-    ):
+    near = np.abs(correct - whole) <= examples * ulp32(1.0)
+    if not (near & (whole >= 0) & (whole <= examples)).all():
         return broken(name, f"{accuracy} and {other} are not both fractions of {examples} examples")
     apart = abs(whole[0] - whole[1])
     where = Where(name, value=float(accuracy), other=float(other))

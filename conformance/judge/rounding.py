@@ -5,9 +5,10 @@ its ensemble of randomly rounded calculations lies from it. With 16 members,
 
     allowance(tensor, t) = 3 * max over t' <= t of max(largest deviation of a member, ulp32(max |oracle|)).
 
-The same allowance serves two frameworks compared with each other. The triangle inequality would give twice as
-much, but the errors of two float32 calculations do not add up: they are independent (then their difference
-grows by sqrt(2), well inside the factor of 3) or shared (then it shrinks). tests/test_rounding.py measures it.
+The same allowance serves two frameworks compared with each other. The triangle inequality would give twice
+as much, but the errors of two float32 calculations do not add up like that: they are independent (then their
+difference grows by sqrt(2), well inside the factor of 3) or shared (then it shrinks). Measured in
+tests/test_rounding.py.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ def allowances(oracle: Mapping[str, NDArray[Any]]) -> dict[str, Allowance]:
     """The allowance of every tensor that has deviations: a float, or for a series one value per element.
 
     `deviation/T` is (members,), or for a series T of shape (length,) (members, length). Tensors whose names
-    differ only in a training step, `train/weights/<step:06d>/<parameter>`, are one tensor at several times. No
-    deviation at any time so far means that the calculation is exact: nothing is allowed then.
+    differ only in a training step, `train/weights/<step:06d>/<parameter>`, are one tensor at several times.
+    No deviation at any time so far means that the calculation is exact: nothing is allowed then.
     Raises ValueError where a deviation is not finite or has no members.
     """
     found: dict[str, Allowance] = {}
@@ -123,38 +124,35 @@ def _compare(
         raise ValueError(f"the allowance of {name} is not a finite number from 0 up")
 
     difference = np.abs(value.astype(np.float64) - other.astype(np.float64))
-    outside = difference > allowed
     steps = None if training_step is None else np.broadcast_to(np.asarray(training_step), value.shape)
 
-    def where(flat: int) -> Where:
-        index = index_of(flat, value.shape)
+    def where(place: int) -> Where:
+        index = index_of(place, value.shape)
+        step = None if steps is None else int(steps[index])
         return Where(
-            name,
-            index,
-            None if steps is None else int(steps[index]),
-            number(value[index]),
-            number(other[index]),
-            number(oracle_value[index]),
+            name, index, step, number(value[index]), number(other[index]), number(oracle_value[index])
         )
 
+    outside = difference > allowed
     worst = _worst(difference, allowed)
-    measured, allowed_there = float(difference.flat[worst]), float(allowed.flat[worst])
-    if outside.any():
-        times = (
-            f"{measured / allowed_there:.3g} times the allowance"
-            if allowed_there
-            else "where none is allowed"
-        )
-        count = np.count_nonzero(outside)
-        reason = f"{name}: differs by {measured:.3g}, {times}; {count} of {value.size} elements are outside"
-        first = where(int(np.argmax(outside)))
-        return Comparison(Verdict.DRIFT, measured, allowed_there, where(worst), value.size, reason, first)
-    same = bool((difference == 0).all() and (np.signbit(value) == np.signbit(other)).all())
-    verdict = Verdict.IDENTICAL if same else Verdict.ROUNDING
-    reason = ""
-    if measured and allowed_there > SLACK * measured:
-        reason = f"{name}: the allowance is {allowed_there / measured:.0f} times what was measured"
-    return Comparison(verdict, measured, allowed_there, where(worst), value.size, reason)
+    first = where(int(np.argmax(outside))) if outside.any() else None
+    same = not difference.any() and bool((np.signbit(value) == np.signbit(other)).all())
+    verdict = Verdict.DRIFT if first else Verdict.IDENTICAL if same else Verdict.ROUNDING
+    measured, permitted = float(difference.flat[worst]), float(allowed.flat[worst])
+    reason = _reason(measured, permitted, int(np.count_nonzero(outside)), value.size)
+    return Comparison(
+        verdict, measured, permitted, where(worst), value.size, reason and f"{name}: {reason}", first
+    )
+
+
+def _reason(measured: float, allowed: float, outside: int, elements: int) -> str:
+    """What is worth saying: a violation, or an allowance too wide to mean much."""
+    if outside:
+        times = f"{measured / allowed:.3g} times the allowance" if allowed else "where nothing is allowed"
+        return f"differs by {measured:.3g}, {times}; {outside} of {elements} elements are outside"
+    if measured and allowed > SLACK * measured:
+        return f"the allowance is {allowed / measured:.0f} times what was measured"
+    return ""
 
 
 def _worst(difference: NDArray[np.float64], allowed: NDArray[np.float64]) -> int:

@@ -129,32 +129,39 @@ class RandomRounding(Arithmetic):
         return self._round(function(*operands))
 
     def matmul(self, a: Array, b: Array) -> Array:
-        """Matrix product over the last two axes, with the noise of a contraction, rounded at random."""
+        """Matrix product over the last two axes, with the noise of a contraction, rounded at random.
+
+        `a` and `b` have the same number of axes.
+        """
+        length = a.shape[-1]
+        same_for_all = a.strides[0] == 0 and b.strides[0] == 0
         a, b = _once(a), _once(b)
-        squares_a, scale_a = _scaled_squares(a)
-        squares_b, scale_b = _scaled_squares(b)
-        squares = _members_product(squares_a, squares_b, self.members)
-        total = _members_product(a, b, self.members)
-        return self._accumulated(total, squares, scale_a * scale_b, a.shape[-1])
+        squares_a, unit_a = _squares(a)
+        squares_b, unit_b = _squares(b)
+        total, squares = _product(a, b), _product(squares_a, squares_b)
+        if same_for_all:
+            total, squares = (np.repeat(x[None], self.members, axis=0) for x in (total, squares))
+        return self._accumulated(total, squares, unit_a * unit_b, length)
 
     def sum(self, x: Array, axis: int = -1, keepdims: bool = False) -> Array:
         """Sum along one axis, with the noise of a contraction, rounded at random."""
-        squares, scale = _scaled_squares(x)
+        squares, unit = _squares(x)
         squares = np.sum(squares, axis=axis, keepdims=keepdims)
-        return self._accumulated(np.sum(x, axis=axis, keepdims=keepdims), squares, scale, x.shape[axis])
+        return self._accumulated(np.sum(x, axis=axis, keepdims=keepdims), squares, unit, x.shape[axis])
 
-    def _accumulated(self, total: Array, squares: Array, scale: float, length: int) -> Array:
-        """`total` with noise and rounding. `squares` sums the squared terms, in units of `scale` squared."""
-        noise = np.multiply(total, 1 / scale, dtype=np.float32, casting="same_kind")
-        noise *= noise
-        noise *= length / 3
-        squares *= length / 2
-        noise += squares
-        np.sqrt(noise, out=noise)
-        flat = _flat(noise)
-        flat *= self._draw(self._normal_pool, self._normals, flat.size)
-        noise *= scale
-        total += noise
+    def _accumulated(self, total: Array, squares: Array, unit: float, length: int) -> Array:
+        """`total` with noise and rounding; `squares` sums the squared terms, measured in `unit`."""
+        if length > 1 and np.isfinite(unit):
+            noise = np.multiply(total, 1 / unit, dtype=np.float32, casting="same_kind")
+            noise *= noise
+            noise *= length / 3
+            squares *= length / 2
+            noise += squares
+            np.sqrt(noise, out=noise)
+            flat = _flat(noise)
+            flat *= self._draw(self._normal_pool, self._normals, flat.size)
+            noise *= unit
+            total += noise
         return self._round(total)
 
     def _round(self, fresh: Array) -> Array:
@@ -189,29 +196,29 @@ def _flat(fresh: Array) -> Array:
 
 
 def _once(x: Array) -> Array:
-    """A single copy, without the members' axis, of an array that `array` repeats for every member."""
+    """Of an array that `array` repeats for every member, one member's; others as they are."""
     return x[0] if x.strides[0] == 0 else x
 
 
-def _scaled_squares(x: Array) -> tuple[Array, float]:
-    """The squares of x in units of a power of two near its largest element, in float32, and that unit.
+def _squares(x: Array) -> tuple[Array, float]:
+    """The squares of x in float32, and the unit in which x was measured for that, a power of two.
 
-    The noise needs no more than float32, which is twice as fast; in these units nothing overflows.
+    The unit is near the largest element, so that nothing overflows, and infinite where x is not finite. Noise
+    needs no more than float32, which takes half the time.
     """
     largest = float(max(x.max(), -x.min()))
-    scale = 2.0 ** np.frexp(largest)[1] if 0 < largest < np.inf else 1.0
-    scaled = np.multiply(x, 1 / scale, dtype=np.float32, casting="same_kind")
+    if not np.isfinite(largest):
+        return np.zeros_like(x, dtype=np.float32), np.inf
+    unit = 2.0 ** int(np.frexp(largest)[1])
+    scaled = np.multiply(x, 1 / unit, dtype=np.float32, casting="same_kind")
     scaled *= scaled
-    return scaled, scale
+    return scaled, unit
 
 
-def _members_product(a: Array, b: Array, members: int) -> Array:
-    """Matrix product of which either side may be common to all members; shape (members, m, k).
-
-    A matrix common to all is multiplied once, with the members' matrices laid side by side.
-    """
-    if a.ndim == 2 and b.ndim == 3:
-        wide = b.transpose(1, 0, 2).reshape(b.shape[1], -1)
-        return np.matmul(a, wide).reshape(a.shape[0], members, b.shape[2]).transpose(1, 0, 2)
-    product = np.matmul(a, b)
-    return product if a.ndim > 2 or b.ndim > 2 else np.repeat(product[None], members, axis=0)
+def _product(a: Array, b: Array) -> Array:
+    """Matrix product; a single left matrix is multiplied by all members' right ones laid side by side."""
+    if a.ndim != 2 or b.ndim != 3:
+        return np.matmul(a, b)
+    members, inner, columns = b.shape
+    side_by_side = b.transpose(1, 0, 2).reshape(inner, members * columns)
+    return np.matmul(a, side_by_side).reshape(len(a), members, columns).transpose(1, 0, 2)
