@@ -1,0 +1,38 @@
+"""A side's environment: from the words on the command line to an interpreter that holds its frameworks.
+
+baseline, candidate = parse_side("torch==2.14.1"), parse_side("torch==2.15.0")
+locks = resolve(baseline, candidate)
+changes = packages_changed(*locks)
+environments = [build(lock) for lock in locks]
+"""
+
+from conformance.environments.build import Environment, build
+from conformance.environments.cache import CachedEnvironment, cache_root, clear_cache, list_cache
+from conformance.environments.changes import Change, packages_changed
+from conformance.environments.errors import EnvironmentFailure, SideError
+from conformance.environments.indexes import Indexes, configured, mask
+from conformance.environments.resolve import Lock, Options, resolve, resolve_one
+from conformance.environments.side import FRAMEWORKS, Side, parse_side
+
+__all__ = [
+    "FRAMEWORKS",
+    "CachedEnvironment",
+    "Change",
+    "Environment",
+    "EnvironmentFailure",
+    "Indexes",
+    "Lock",
+    "Options",
+    "Side",
+    "SideError",
+    "build",
+    "cache_root",
+    "clear_cache",
+    "configured",
+    "list_cache",
+    "mask",
+    "packages_changed",
+    "parse_side",
+    "resolve",
+    "resolve_one",
+]

@@ -1,0 +1,342 @@
+"""From two sides to two locks: a version of everything, for one Python, old pins held where possible."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from conformance.environments.errors import EnvironmentFailure
+from conformance.environments.indexes import Indexes, configured
+from conformance.environments.interpreters import Found, Interpreter, find, inspect, installed
+from conformance.environments.side import FRAMEWORK_DISTRIBUTIONS, Side, frameworks_in
+from conformance.environments.uv import Progress, UvFailure, run_uv
+
+_ABOUT_PYTHON = re.compile(r"Python|ABI tag|platform tag|usable wheels")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to resolve and install: the indexes, uv's torch backend, whether wheels may be built."""
+
+    indexes: Indexes = field(default_factory=configured)
+    torch_backend: str | None = None
+    allow_builds: bool = False
+
+    def arguments(self) -> list[str]:
+        """Arguments for `uv pip compile` and `uv pip install`."""
+        builds = [] if self.allow_builds else ["--only-binary", ":all:"]
+        backend = ["--torch-backend", self.torch_backend] if self.torch_backend else []
+        return [*self.indexes.arguments(), *builds, *backend]
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One distribution of a lock: `requirement` as uv installs it, `digests` of the files allowed."""
+
+    name: str
+    version: str
+    requirement: str
+    digests: tuple[str, ...]
+    download_bytes: int
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A side resolved: what is installed, or what an existing interpreter holds (`pins` is empty then)."""
+
+    side: Side
+    interpreter: Interpreter
+    packages: Mapping[str, str]
+    pins: tuple[Pin, ...]
+    options: Options
+    notes: tuple[str, ...] = ()
+
+    @property
+    def frameworks(self) -> tuple[str, ...]:
+        """`tensorflow`, `pytorch`, or both."""
+        return frameworks_in(set(self.packages))
+
+    @property
+    def named(self) -> frozenset[str]:
+        """What the user named: an existing interpreter stands for its frameworks."""
+        if self.side.interpreter is None:
+            return self.side.named
+        return frozenset(self.packages) & FRAMEWORK_DISTRIBUTIONS
+
+    @property
+    def download_bytes(self) -> int:
+        """Size of all its wheels as far as the index tells, cached or not."""
+        return sum(pin.download_bytes for pin in self.pins)
+
+    @property
+    def key(self) -> str:
+        """Hexadecimal digest of all that decides the environment's content: files, Python, platform."""
+        files = [[pin.name, pin.version, pin.requirement, *sorted(pin.digests)] for pin in self.pins]
+        content = json.dumps([files, self.interpreter.identity])
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def install_text(self) -> str:
+        """The requirements file for `uv pip install --no-deps`; hashes only where the user gave some."""
+        lines = []
+        for pin in self.pins:
+            hashes = [f"--hash={digest}" for digest in pin.digests if pin.name in self.side.hashes]
+            lines.append(" ".join([pin.requirement, *hashes]))
+        return "\n".join(lines) + "\n"
+
+
+def resolve(
+    baseline: Side, candidate: Side, *, options: Options | None = None, on_progress: Progress | None = None
+) -> tuple[Lock, Lock]:
+    """Resolve both sides; what the candidate does not name keeps the baseline's version where it can.
+
+    Where a side does not say which Python, both get the newest of this machine that both have wheels for, and
+    different ones only where there is none. Raises EnvironmentFailure naming the side and uv's reason.
+    """
+    options = options or Options()
+    attempts = _Attempts(options, on_progress)
+    baselines, candidates = _pythons(baseline), _pythons(candidate)
+    fixed = baseline.interpreter is None and candidate.interpreter is not None
+    for python in baselines:
+        same = [other for other in candidates if other.minor == python.minor]
+        for other in same:
+            if fixed:
+                second = attempts.get("candidate", candidate, other, None)
+                first = attempts.get("baseline", baseline, python, second) if second else None
+            else:
+                first = attempts.get("baseline", baseline, python, None)
+                second = attempts.get("candidate", candidate, other, first) if first else None
+            if first and second:
+                return first, second
+    first = attempts.first("baseline", baseline, baselines, None)
+    return first, attempts.first("candidate", candidate, candidates, first)
+
+
+def resolve_one(side: Side, *, options: Options | None = None, on_progress: Progress | None = None) -> Lock:
+    """Resolve one side alone, with the newest Python that has wheels for it. Raises EnvironmentFailure."""
+    return _Attempts(options or Options(), on_progress).first("side", side, _pythons(side), None)
+
+
+def _pythons(side: Side) -> Sequence[Found | Interpreter]:
+    if side.interpreter is not None:
+        return [inspect(side.interpreter)]
+    if side.python is not None:
+        return [find(side.python)]
+    if not installed():
+        raise EnvironmentFailure(
+            "no CPython 3.9 or newer was found on this machine: install one or name its path"
+        )
+    return installed()
+
+
+class _Attempts:
+    """Resolutions tried so far, by side and Python: none is tried twice."""
+
+    def __init__(self, options: Options, on_progress: Progress | None) -> None:
+        self._options = options
+        self._report = on_progress or (lambda text: None)
+        self._known: dict[tuple[str, str, bool], Lock | EnvironmentFailure] = {}
+
+    def get(self, role: str, side: Side, python: Found | Interpreter, prefer: Lock | None) -> Lock | None:
+        """The lock, or None where this Python is the likely reason that there is none."""
+        key = (role, python.version, prefer is not None)
+        if key not in self._known:
+            self._known[key] = self._try(role, side, python, prefer)
+        result = self._known[key]
+        if isinstance(result, Lock):
+            return result
+        if not _ABOUT_PYTHON.search(str(result)):
+            raise result
+        return None
+
+    def first(
+        self, role: str, side: Side, pythons: Sequence[Found | Interpreter], prefer: Lock | None
+    ) -> Lock:
+        """The first lock in the order of the Pythons. Raises the failure of the newest one."""
+        for python in pythons:
+            lock = self.get(role, side, python, prefer)
+            if lock is not None:
+                return lock
+        failures = [
+            value for key, value in self._known.items() if key[0] == role and not isinstance(value, Lock)
+        ]
+        tried = ", ".join(python.version for python in pythons)
+        raise EnvironmentFailure(f"{failures[0]} (Python tried: {tried})")
+
+    def _try(
+        self, role: str, side: Side, python: Found | Interpreter, prefer: Lock | None
+    ) -> Lock | EnvironmentFailure:
+        self._report(f"resolving the {role} for Python {python.version}")
+        try:
+            ready = inspect(python.path)
+            return (
+                _existing(side, ready, self._options)
+                if side.interpreter
+                else self._solve(side, ready, prefer)
+            )
+        except EnvironmentFailure as failure:
+            return EnvironmentFailure(f"the {role} ({side.text}) cannot be had: {failure}")
+
+    def _solve(self, side: Side, python: Interpreter, prefer: Lock | None) -> Lock:
+        options = replace(self._options, indexes=self._options.indexes.over(side.indexes))
+        preferences = _preferences(side, prefer) if prefer else {}
+        document, notes = _compile(side, python, options, preferences)
+        pins = tuple(_pin(package, side.hashes) for package in document.get("packages", ()))
+        packages = {pin.name: pin.version for pin in pins}
+        _require_framework(packages, "what it names resolves to")
+        return Lock(side, python, packages, pins, options, (*side.notes, *notes, *_warnings(packages)))
+
+
+def _existing(side: Side, python: Interpreter, options: Options) -> Lock:
+    packages = dict(python.packages)
+    _require_framework(packages, f"{python.path} holds")
+    return Lock(side, python, packages, (), options, _warnings(packages))
+
+
+def _require_framework(packages: Mapping[str, str], who: str) -> None:
+    if not frameworks_in(set(packages)):
+        found = ", ".join(sorted(packages)[:12]) or "nothing"
+        more = f" and {len(packages) - 12} more" if len(packages) > 12 else ""
+        raise EnvironmentFailure(f"{who} no framework (neither tensorflow nor torch; found: {found}{more})")
+    if "numpy" not in packages:
+        raise EnvironmentFailure(f"{who} no NumPy, which a worker needs: add numpy")
+
+
+def _warnings(packages: Mapping[str, str]) -> tuple[str, ...]:
+    torch, vision = packages.get("torch", ""), packages.get("torchvision", "")
+    if torch.endswith("+cpu") and vision and not vision.endswith("+cpu"):
+        return (
+            f"torchvision {vision} is not from the index of torch {torch}: beside a CPU-only torch it may not"
+            " import ('operator torchvision::nms does not exist'); take both from one index",
+        )
+    return ()
+
+
+def _preferences(side: Side, prefer: Lock) -> dict[str, str]:
+    """The other side's versions, but for packages that this side names in other words."""
+    theirs = {one.text for one in (*prefer.side.roots, *prefer.side.constraints)}
+    moved = {one.name for one in (*side.roots, *side.constraints) if one.text not in theirs}
+    return {name: version for name, version in prefer.packages.items() if name not in moved & side.named}
+
+
+def _compile(
+    side: Side, python: Interpreter, options: Options, preferences: Mapping[str, str]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """uv's solution (PEP 751), and a note where it had to come from uv's cache alone."""
+    with tempfile.TemporaryDirectory(prefix="conformance-") as name:
+        output = Path(name) / "pylock.toml"
+        limits = Path(name) / "constraints.txt"
+        limits.write_text("".join(f"{one.as_constraint()}\n" for one in side.constraints), encoding="utf-8")
+        if preferences:
+            output.write_text(_as_pylock(preferences.items()), encoding="utf-8")
+        arguments = [
+            "pip",
+            "compile",
+            "-",
+            "--format",
+            "pylock.toml",
+            "--output-file",
+            str(output),
+            "--no-header",
+        ]
+        arguments += [
+            "--quiet",
+            "--python",
+            str(python.path),
+            "--constraints",
+            str(limits),
+            *options.arguments(),
+        ]
+        roots = "".join(f"{one.text}\n" for one in side.roots)
+        variables = options.indexes.environment(os.environ)
+        note: tuple[str, ...] = ()
+        try:
+            run_uv(arguments, variables=variables, stdin=roots)
+        except UvFailure as failure:
+            if not failure.of_network:
+                raise _explained(failure, options) from failure
+            try:
+                run_uv([*arguments, "--offline"], variables=variables, stdin=roots)
+            except UvFailure:
+                raise _explained(failure, options) from failure
+            note = (f"the package index could not be reached; resolved from uv's cache ({failure})",)
+        return tomllib.loads(output.read_text(encoding="utf-8")), note
+
+
+def _explained(failure: UvFailure, options: Options) -> EnvironmentFailure:
+    text = str(failure)
+    if failure.of_network:
+        text += " Nothing usable is cached. Check the network, the proxy and --index-url"
+        text += (
+            f" (--torch-backend {options.torch_backend} takes torch from PyTorch's own index)."
+            if (options.torch_backend)
+            else "."
+        )
+    elif "usable wheels" in text or "building from source is disabled" in text:
+        text += " --allow-builds permits building."
+    return EnvironmentFailure(text)
+
+
+def _as_pylock(packages: Iterable[tuple[str, str]]) -> str:
+    """A lock file with nothing but versions, which uv reads as preferences."""
+    tables = (
+        f"[[packages]]\nname = {json.dumps(name)}\nversion = {json.dumps(version)}\n"
+        for name, version in packages
+    )
+    return "\n".join(['lock-version = "1.0"\ncreated-by = "conformance"\n', *tables])
+
+
+def _pin(package: Mapping[str, Any], hashes: Mapping[str, frozenset[str]]) -> Pin:
+    name = package["name"]
+    files = [*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else [])]
+    direct = _direct(package)
+    if direct is not None:
+        files = [package["archive"]] if "archive" in package else []
+    digests = tuple(f"{kind}:{value}" for file in files for kind, value in file.get("hashes", {}).items())
+    if name in hashes:
+        digests = _allowed(name, package.get("version", ""), digests, hashes[name])
+    version = package.get("version", "unknown")
+    size = max((_size(file) for file in files), default=0)
+    return Pin(name, version, direct or f"{name}=={version}", digests, size)
+
+
+def _allowed(name: str, version: str, offered: tuple[str, ...], given: frozenset[str]) -> tuple[str, ...]:
+    kept = tuple(digest for digest in offered if digest in given)
+    if not kept:
+        raise EnvironmentFailure(
+            f"no file of {name} {version} has a hash that was given for it (offered:"
+            f" {', '.join(offered) or 'none'}; given: {', '.join(sorted(given))})"
+        )
+    return kept
+
+
+def _direct(package: Mapping[str, Any]) -> str | None:
+    """The requirement of a package that comes by URL, from a directory, or from version control."""
+    name = package["name"]
+    if "archive" in package:
+        archive = package["archive"]
+        return f"{name} @ {archive['url'] if 'url' in archive else Path(archive['path']).absolute().as_uri()}"
+    if "directory" in package:
+        return f"{name} @ {Path(package['directory']['path']).absolute().as_uri()}"
+    if "vcs" in package:
+        vcs = package["vcs"]
+        return f"{name} @ {vcs['type']}+{vcs['url']}@{vcs['commit-id']}"
+    return None
+
+
+def _size(file: Mapping[str, Any]) -> int:
+    if "size" in file:
+        return int(file["size"])
+    url = urlsplit(file.get("url", ""))
+    try:
+        return Path(unquote(url.path)).stat().st_size if url.scheme == "file" else 0
+    except OSError:
+        return 0
