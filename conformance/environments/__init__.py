@@ -11,7 +11,9 @@ from conformance.environments.cache import CachedEnvironment, cache_root, clear_
 from conformance.environments.changes import Change, packages_changed
 from conformance.environments.errors import EnvironmentFailure, SideError
 from conformance.environments.indexes import Indexes, configured, mask
-from conformance.environments.resolve import Lock, Options, resolve, resolve_one
+from conformance.environments.lock import Lock, Options
+from conformance.environments.releases import Release, releases
+from conformance.environments.resolve import resolve, resolve_one
 from conformance.environments.side import FRAMEWORKS, Side, parse_side
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "Indexes",
     "Lock",
     "Options",
+    "Release",
     "Side",
     "SideError",
     "build",
@@ -33,6 +36,7 @@ __all__ = [
     "mask",
     "packages_changed",
     "parse_side",
+    "releases",
     "resolve",
     "resolve_one",
 ]

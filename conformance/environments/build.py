@@ -15,7 +15,7 @@ from pathlib import Path
 from conformance.environments import cache
 from conformance.environments.errors import EnvironmentFailure
 from conformance.environments.interpreters import inspect
-from conformance.environments.resolve import Lock, Pin
+from conformance.environments.lock import Lock, Pin
 from conformance.environments.uv import Progress, UvFailure, cache_directory, run_uv
 
 # Installed bytes for each byte of wheel, measured: torch 2.15 with CUDA wheels 1.8, tensorflow-cpu 2.16 4.0.
@@ -29,7 +29,7 @@ _LEAST_FREE = 200_000_000
 class Environment:
     """An environment that is ready: `packages` as its own interpreter lists them (canonical name -> version).
 
-    `size_bytes` is its apparent size (0 for an interpreter of the user's own), `built` whether it was built just
+    `size_bytes` is its apparent size (0 for the user's own interpreter), `built` whether it was built just
     now. It is kept from removal until `release`, or until this process ends.
     """
 
@@ -185,8 +185,8 @@ def _require_disk(lock: Lock, install: list[str], variables: Mapping[str, str], 
         if available < needed + _LEAST_FREE:
             raise EnvironmentFailure(
                 f"the disk of {place} has {available / 1e9:.1f} GB free and needs about"
-                f" {(needed + _LEAST_FREE) / 1e9:.1f} GB; `conformance cache clear` and `uv cache prune` make room,"
-                " CONFORMANCE_CACHE and UV_CACHE_DIR name another disk"
+                f" {(needed + _LEAST_FREE) / 1e9:.1f} GB; `conformance cache clear` and `uv cache prune` make"
+                " room, CONFORMANCE_CACHE and UV_CACHE_DIR name another disk"
             )
 
 
@@ -235,6 +235,6 @@ def _disk_full(root: Path) -> str:
     with contextlib.suppress(OSError):
         cache.remove_leftovers()
     return (
-        f"the disk ran full while an environment was built under {root} or in uv's cache; nothing half-made is"
-        " left. `conformance cache clear` and `uv cache prune` make room."
+        f"the disk ran full while an environment was built under {root} or in uv's cache; nothing half-made"
+        " is left. `conformance cache clear` and `uv cache prune` make room."
     )

@@ -1,9 +1,9 @@
 """The cache of built environments: where they lie, who uses them, how much room they may take.
 
-Each environment is a directory `NAME` with a file `environment.json` in it, and a lock file `NAME.lock` beside
-it: held exclusively by who builds or removes it, shared by whoever uses it. The operating system lets go of a
-lock when its process ends, however it ends. A directory is complete from the moment it has its name; what is
-being built has a name that ends in `.part`.
+Each environment is a directory `NAME` with a file `environment.json` in it, and a lock file `NAME.lock`
+beside it: held exclusively by who builds or removes it, shared by whoever uses it. The operating system
+lets go of a lock when its process ends, however it ends. A directory is complete from the moment it has its
+name; what is being built has a name that ends in `.part`.
 """
 
 from __future__ import annotations

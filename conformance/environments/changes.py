@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from conformance.environments.resolve import Lock
+from conformance.environments.lock import Lock
 
 Kind = Literal["named", "forced", "added", "dropped"]
 

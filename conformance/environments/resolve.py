@@ -2,95 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import tempfile
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from conformance.environments.errors import EnvironmentFailure
-from conformance.environments.indexes import Indexes, configured
 from conformance.environments.interpreters import Found, Interpreter, find, inspect, installed
-from conformance.environments.side import FRAMEWORK_DISTRIBUTIONS, Side, frameworks_in
+from conformance.environments.lock import Lock, Options, pin_of
+from conformance.environments.side import Side, frameworks_in
 from conformance.environments.uv import Progress, UvFailure, run_uv
 
 _ABOUT_PYTHON = re.compile(r"Python|ABI tag|platform tag|usable wheels")
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to resolve and install: the indexes, uv's torch backend, whether wheels may be built."""
-
-    indexes: Indexes = field(default_factory=configured)
-    torch_backend: str | None = None
-    allow_builds: bool = False
-
-    def arguments(self) -> list[str]:
-        """Arguments for `uv pip compile` and `uv pip install`."""
-        builds = [] if self.allow_builds else ["--only-binary", ":all:"]
-        backend = ["--torch-backend", self.torch_backend] if self.torch_backend else []
-        return [*self.indexes.arguments(), *builds, *backend]
-
-
-@dataclass(frozen=True)
-class Pin:
-    """One distribution of a lock: `requirement` as uv installs it, `digests` of the files allowed."""
-
-    name: str
-    version: str
-    requirement: str
-    digests: tuple[str, ...]
-    download_bytes: int
-
-
-@dataclass(frozen=True)
-class Lock:
-    """A side resolved: what is installed, or what an existing interpreter holds (`pins` is empty then)."""
-
-    side: Side
-    interpreter: Interpreter
-    packages: Mapping[str, str]
-    pins: tuple[Pin, ...]
-    options: Options
-    notes: tuple[str, ...] = ()
-
-    @property
-    def frameworks(self) -> tuple[str, ...]:
-        """`tensorflow`, `pytorch`, or both."""
-        return frameworks_in(set(self.packages))
-
-    @property
-    def named(self) -> frozenset[str]:
-        """What the user named: an existing interpreter stands for its frameworks."""
-        if self.side.interpreter is None:
-            return self.side.named
-        return frozenset(self.packages) & FRAMEWORK_DISTRIBUTIONS
-
-    @property
-    def download_bytes(self) -> int:
-        """Size of all its wheels as far as the index tells, cached or not."""
-        return sum(pin.download_bytes for pin in self.pins)
-
-    @property
-    def key(self) -> str:
-        """Hexadecimal digest of all that decides the environment's content: files, Python, platform."""
-        files = [[pin.name, pin.version, pin.requirement, *sorted(pin.digests)] for pin in self.pins]
-        content = json.dumps([files, self.interpreter.identity])
-        return hashlib.sha256(content.encode()).hexdigest()
-
-    def install_text(self) -> str:
-        """The requirements file for `uv pip install --no-deps`; hashes only where the user gave some."""
-        lines = []
-        for pin in self.pins:
-            hashes = [f"--hash={digest}" for digest in pin.digests if pin.name in self.side.hashes]
-            lines.append(" ".join([pin.requirement, *hashes]))
-        return "\n".join(lines) + "\n"
 
 
 def resolve(
@@ -189,7 +117,7 @@ class _Attempts:
         options = replace(self._options, indexes=self._options.indexes.over(side.indexes))
         preferences = _preferences(side, prefer) if prefer else {}
         document, notes = _compile(side, python, options, preferences)
-        pins = tuple(_pin(package, side.hashes) for package in document.get("packages", ()))
+        pins = tuple(pin_of(package, side.hashes) for package in document.get("packages", ()))
         packages = {pin.name: pin.version for pin in pins}
         _require_framework(packages, "what it names resolves to")
         return Lock(side, python, packages, pins, options, (*side.notes, *notes, *_warnings(packages)))
@@ -292,51 +220,3 @@ def _as_pylock(packages: Iterable[tuple[str, str]]) -> str:
         for name, version in packages
     )
     return "\n".join(['lock-version = "1.0"\ncreated-by = "conformance"\n', *tables])
-
-
-def _pin(package: Mapping[str, Any], hashes: Mapping[str, frozenset[str]]) -> Pin:
-    name = package["name"]
-    files = [*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else [])]
-    direct = _direct(package)
-    if direct is not None:
-        files = [package["archive"]] if "archive" in package else []
-    digests = tuple(f"{kind}:{value}" for file in files for kind, value in file.get("hashes", {}).items())
-    if name in hashes:
-        digests = _allowed(name, package.get("version", ""), digests, hashes[name])
-    version = package.get("version", "unknown")
-    size = max((_size(file) for file in files), default=0)
-    return Pin(name, version, direct or f"{name}=={version}", digests, size)
-
-
-def _allowed(name: str, version: str, offered: tuple[str, ...], given: frozenset[str]) -> tuple[str, ...]:
-    kept = tuple(digest for digest in offered if digest in given)
-    if not kept:
-        raise EnvironmentFailure(
-            f"no file of {name} {version} has a hash that was given for it (offered:"
-            f" {', '.join(offered) or 'none'}; given: {', '.join(sorted(given))})"
-        )
-    return kept
-
-
-def _direct(package: Mapping[str, Any]) -> str | None:
-    """The requirement of a package that comes by URL, from a directory, or from version control."""
-    name = package["name"]
-    if "archive" in package:
-        archive = package["archive"]
-        return f"{name} @ {archive['url'] if 'url' in archive else Path(archive['path']).absolute().as_uri()}"
-    if "directory" in package:
-        return f"{name} @ {Path(package['directory']['path']).absolute().as_uri()}"
-    if "vcs" in package:
-        vcs = package["vcs"]
-        return f"{name} @ {vcs['type']}+{vcs['url']}@{vcs['commit-id']}"
-    return None
-
-
-def _size(file: Mapping[str, Any]) -> int:
-    if "size" in file:
-        return int(file["size"])
-    url = urlsplit(file.get("url", ""))
-    try:
-        return Path(unquote(url.path)).stat().st_size if url.scheme == "file" else 0
-    except OSError:
-        return 0

@@ -72,8 +72,8 @@ def parse_side(
     """The side that the words describe.
 
     `text` is requirements separated by spaces, the path of a requirements or constraints file, `-` for such a
-    file on standard input, or `python:PATH`. A file limits versions: only its frameworks and what they need get
-    installed, all of it with `full_environment`. Relative paths are relative to `directory` (default: the
+    file on standard input, or `python:PATH`. A file limits versions: only its frameworks and what they need
+    are installed, all of it with `full_environment`. Relative paths are relative to `directory` (default: the
     working directory). A side with torch and no torchvision gets the torchvision that fits, which PyTorch's
     reference needs. Raises SideError, in one or two lines, for words that make no side.
     """
@@ -125,11 +125,9 @@ def _from_file(text: str, contents: Contents, python: str | None, full: bool) ->
     asked = tuple(one for one in contents.requirements if not one.constraint)
     limits = tuple(one for one in contents.requirements if one.constraint)
     if not full:
-        wanted = FRAMEWORK_DISTRIBUTIONS
-        roots = tuple(Requirement(one.text, one.name) for one in (*asked, *limits) if one.name in wanted)
-        _require_framework(text, frozenset(one.name for one in contents.requirements))
-        limits = tuple(one for one in contents.requirements if one.name and one.name not in wanted)
-        asked = roots
+        _require_framework(text, frozenset(one.name for one in asked))
+        limits += tuple(one for one in asked if one.name and one.name not in FRAMEWORK_DISTRIBUTIONS)
+        asked = tuple(one for one in asked if one.name in FRAMEWORK_DISTRIBUTIONS)
     roots, notes = _with_torchvision(asked)
     return Side(
         text=text,
