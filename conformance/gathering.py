@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Mapping
@@ -32,15 +33,14 @@ class Gatherer:
         self._checks: list[Check] = []
         self._not_run: dict[NotRun, None] = {}
         self._throughput: list[Throughput] = []
-        self._failed_without_check: list[str] = []
         self._run: Run | None = None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what one test brought."""
-        self._checks += [Check.from_dict(values) for values in getattr(report, "conformance_checks", ())]
-        self._throughput += [Throughput(**row) for row in getattr(report, "conformance_throughput", ())]
+        self._checks += [Check.from_dict(row) for row in json.loads(getattr(report, "conformance_checks", "[]"))]
+        self._throughput += [Throughput(**row) for row in json.loads(getattr(report, "conformance_throughput", "[]"))]
         if (not_run := getattr(report, "conformance_not_run", None)) is not None:
-            self._not_run[NotRun(**not_run)] = None
+            self._not_run[NotRun(**json.loads(not_run))] = None
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:

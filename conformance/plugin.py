@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -159,9 +160,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if isinstance(unavailable, NotAvailable):
         report.outcome = "skipped"
         report.longrepr = (str(item.path), item.location[1] or 0, f"Skipped: {unavailable}")
-        report.conformance_not_run = asdict(unavailable.not_run)
+        report.conformance_not_run = json.dumps(asdict(unavailable.not_run))
     if call.when == "call":
-        report.conformance_checks = [check.as_dict() for check in item.stash.get(_CHECKS, [])]
+        # As text, because pytest-xdist hands on plain values alone.
+        report.conformance_checks = json.dumps([check.as_dict() for check in item.stash.get(_CHECKS, [])])
 
 
 def _is_xdist_worker(config: pytest.Config) -> bool:

@@ -96,7 +96,8 @@ class Worker:
                 f"check the path given with --interpreter"
             ) from error
         _live_workers.add(self)
-        threading.Thread(target=self._receive, daemon=True).start()
+        self._reader = threading.Thread(target=self._receive, daemon=True)
+        self._reader.start()
         try:
             self.request(
                 "start",
@@ -180,6 +181,11 @@ class Worker:
                 ["taskkill", "/F", "/T", "/PID", str(self._process.pid)], capture_output=True, check=False
             )
         self._process.wait()
+        self._reader.join(GRACE_SECONDS)
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
         _live_workers.discard(self)
 
     def _receive(self) -> None:

@@ -11,7 +11,7 @@ from conformance.checks import Check, Kind, Step
 from conformance.contracts.filing import exactly, file, holds
 from conformance.judge import exact
 from conformance.observations import Observation
-from conformance.observer.data import digest
+from conformance.observer.digests import batch_digest
 
 SPLITS = ("train", "test")
 PARTS = ("images", "labels", "one_hot", "inputs")
@@ -78,7 +78,7 @@ def first_epoch(case: Case, observed: Observation, oracle: Observation) -> Itera
     """Unshuffled, the framework's own pipeline yields the data set in its order, bit for bit."""
     size = case.workload.batch_size
     inputs, labels = oracle.tensors["data/train/inputs"], oracle.tensors["data/train/labels"]
-    expected = [digest(inputs[at : at + size], labels[at : at + size]) for at in range(0, len(inputs), size)]
+    expected = [batch_digest(inputs[at : at + size], labels[at : at + size]) for at in range(0, len(inputs), size)]
     found = [batch["sha256"] for batch in observed.facts["epoch"]]
     different = [
         index for index in range(max(len(expected), len(found))) if found[index : index + 1] != expected[index : index + 1]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, Dict, List, Tuple
 
 import numpy as np
 
-from observer.session import Session
+from .digests import batch_digest
+from .session import Session
 from reference.workloads import Workload
 
 
@@ -36,16 +36,8 @@ def observe(session: Session, arguments: Dict[str, Any], tensors: Any) -> Tuple[
 
 def _describe(steps: Any, batches: Any) -> List[Dict[str, Any]]:
     """Size and SHA-256 of the inputs (float32) and labels (int64) of every batch, in the order they come."""
-    described = []
-    for inputs, labels in batches:
-        rows = np.ascontiguousarray(steps.to_numpy(inputs))
-        classes = np.ascontiguousarray(steps.to_numpy(labels).astype(np.int64))
-        described.append({"size": len(rows), "sha256": digest(rows, classes)})
-    return described
+    return [
+        {"size": len(inputs), "sha256": batch_digest(steps.to_numpy(inputs), steps.to_numpy(labels))}
+        for inputs, labels in batches
+    ]
 
-
-def digest(inputs: np.ndarray, labels: np.ndarray) -> str:
-    """SHA-256 of a batch's bytes: inputs, then labels."""
-    hashed = hashlib.sha256(inputs.tobytes())
-    hashed.update(labels.tobytes())
-    return hashed.hexdigest()

@@ -7,7 +7,7 @@ import platform
 import sys
 from typing import Any, Dict, Tuple
 
-from observer.session import Session
+from .session import Session
 
 _RECORDED_VARIABLES = ("CUDA_", "KERAS_", "MKL_", "OMP_", "ONEDNN_", "OPENBLAS_", "PYTHONPATH", "TF_", "TORCH", "XLA_")
 

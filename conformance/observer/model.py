@@ -6,7 +6,7 @@ from typing import Any, Dict, Tuple
 
 import numpy as np
 
-from observer.session import Session, own_weights
+from .session import Session, own_weights
 from reference.workloads import Workload
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import Any, Dict, Optional
 
-from observer import messages
-from observer.session import Session
+from . import messages
+from .session import Session
 
 # Each names the module of this package whose `observe` answers it.
 OPERATIONS = ("imports", "data", "model", "objective", "train", "native", "tutorial", "throughput", "ensemble")
@@ -25,4 +25,4 @@ def perform(operation: str, arguments: Dict[str, Any], tensors: messages.Tensors
         raise RuntimeError("the worker was asked before it was started")
     if operation not in OPERATIONS:
         raise ValueError(f"unknown operation {operation!r}")
-    return importlib.import_module(f"observer.{operation}").observe(_session, arguments, tensors)
+    return importlib.import_module(f".{operation}", __package__).observe(_session, arguments, tensors)

@@ -8,7 +8,7 @@ from typing import Any, Dict, Mapping
 
 import numpy as np
 
-from observer.steps import Steps
+from .steps import Steps
 from reference.workloads import Workload
 
 

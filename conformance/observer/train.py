@@ -7,8 +7,8 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 
-from observer.memory import peak_bytes
-from observer.session import Session, own_weights
+from .memory import peak_bytes
+from .session import Session, own_weights
 from reference.workloads import Workload
 
 

@@ -7,7 +7,7 @@ from typing import Any, Dict, Tuple
 
 import numpy as np
 
-from observer.session import Session
+from .session import Session
 from reference.workloads import Workload
 
 

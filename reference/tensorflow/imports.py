@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.config import is_op_determinism_enabled  # has no public name
 
 
 def versions() -> dict[str, str]:
@@ -50,7 +51,7 @@ def settings() -> dict[str, Any]:
         "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
         "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads(),
         "default_dtype": tf.keras.backend.floatx(),
-        "deterministic": tf.config.experimental.is_op_determinism_enabled(),
+        "deterministic": is_op_determinism_enabled(),
         "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
         "backend": tf.keras.backend.backend(),
