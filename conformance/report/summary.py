@@ -6,12 +6,14 @@ import math
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from conformance.checks import Check, Kind, Step, Verdict, worst
-from conformance.divergence import ratio
-from conformance.verdict import Run
+from conformance.divergence import Divergence, ratio
+from conformance.verdict import Run, SpeedVerdict
 
 FRAMEWORKS = {"tensorflow": "TensorFlow", "pytorch": "PyTorch", "numpy": "NumPy", "oracle": "oracle"}
+_PACKAGES = {"tensorflow": "tensorflow", "pytorch": "torch", "numpy": "numpy"}
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,43 @@ def headline(run: Run) -> str:
     return sentence + ("." if run.complete else "; the run is incomplete.")
 
 
+def outcome(run: Run) -> str:
+    """The verdict in one word, and whether speed spoils it."""
+    slower = any(row.verdict is SpeedVerdict.SLOWER for row in run.throughput)
+    return f"{run.verdict}, slower" if slower else str(run.verdict)
+
+
+def subject(run: Run) -> str:
+    """What was run: the frameworks with their versions, or the two sides of a gate."""
+    if run.baseline is not None:
+        return f"{one_line(run.candidate.label)}, against {one_line(run.baseline.label)}"
+    versions = [
+        f"{framework_name(framework)} {run.candidate.packages[package]}"
+        for framework, package in _PACKAGES.items()
+        if package in run.candidate.packages
+    ]
+    return ", ".join(versions) or one_line(run.candidate.label)
+
+
+def facts(found: Divergence) -> list[tuple[str, str]]:
+    """What is known of a divergence, as names and values; what is not known is left out."""
+    sides = [*map(framework_name, found.subjects), "value", "other"][:2]
+    index = f"[{', '.join(map(str, found.index))}]" if found.index else ""
+    seen = "oracle" in sides
+    rows = [
+        ("tensor", clean(found.tensor) + index),
+        ("training step", "" if found.training_step is None else f"{found.training_step:,}"),
+        (sides[0], number_text(found.value)),
+        (sides[1], number_text(found.other)),
+        ("oracle", "" if seen else number_text(found.oracle)),
+        ("measured", size_text(found.measured)),
+        ("allowed", size_text(found.allowed)),
+        ("measured/allowed", ratio_text(found.ratio)),
+        ("reason", one_line(found.reason, 1000)),
+    ]
+    return [(name, value) for name, value in rows if value not in ("", "-")]
+
+
 def framework_name(framework: str) -> str:
     """The framework as it writes itself."""
     return FRAMEWORKS.get(framework, framework)
@@ -104,7 +143,9 @@ def ratio_text(value: float | None) -> str:
         return "-"
     if not math.isfinite(value) or value == 0:
         return f"{value:.0f}"
-    return f"{value:.2f}" if value < 100 else f"{value:,.0f}" if value < 1e6 else f"{value:.1e}"
+    if value < 100:
+        return f"{value:.2f}" if value < 10 else f"{value:.1f}"
+    return f"{value:,.0f}" if value < 1e6 else f"{value:.1e}"
 
 
 def number_text(value: float | str | None) -> str:
@@ -117,6 +158,16 @@ def number_text(value: float | str | None) -> str:
 def size_text(value: float | None) -> str:
     """A distance or an allowance: three digits are enough to read it."""
     return "-" if value is None else f"{value:.3g}"
+
+
+def time_text(started: str) -> str:
+    """An ISO 8601 time as `2026-03-02 09:14 UTC`; anything else as it stands."""
+    try:
+        time = datetime.fromisoformat(started)
+    except ValueError:
+        return one_line(started)
+    zone = time.astimezone(UTC) if time.tzinfo else time
+    return f"{zone:%Y-%m-%d %H:%M}{' UTC' if time.tzinfo else ''}"
 
 
 def duration_text(seconds: float) -> str:

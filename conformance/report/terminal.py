@@ -18,12 +18,11 @@ from conformance.report.summary import (
     clean,
     counted,
     duration_text,
+    facts,
     framework_name,
     headline,
-    number_text,
     one_line,
     ratio_text,
-    size_text,
 )
 from conformance.verdict import Run
 
@@ -130,26 +129,11 @@ def _verdict(verdict: str) -> Text:
 
 def _divergence(console: Console, found: Divergence) -> None:
     console.print(Text.assemble("\nfirst divergence: ", _verdict(found.verdict)))
-    at = f", training step {found.training_step:,}" if found.training_step is not None else ""
-    index = f"[{', '.join(map(str, found.index))}]" if found.index else ""
-    sides = list(found.subjects) + ["value", "other"][len(found.subjects) :]
-    rows = [
-        ("check", found.id),
-        ("at", f"{found.tensor}{index}{at}" if found.tensor else ""),
-        (sides[0], "" if found.value is None else number_text(found.value)),
-        (sides[1], "" if found.other is None else number_text(found.other)),
-        ("oracle", "" if found.oracle is None or "oracle" in sides else number_text(found.oracle)),
-        ("measured", size_text(found.measured) if found.measured is not None else ""),
-        ("allowed", size_text(found.allowed) if found.allowed is not None else ""),
-        ("ratio", ratio_text(found.ratio) if found.ratio is not None else ""),
-        ("reason", one_line(found.reason)),
-    ]
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, value in rows:
-        if value:
-            table.add_row(name, Text(clean(value)))
+    for name, value in (("check", clean(found.id)), *facts(found)):
+        table.add_row(name, Text(value))
     console.print(Padding(table, (0, 0, 0, 2), expand=False))
     console.print(Text(f"  {one_line(found.command, limit=2000)}"), soft_wrap=True)
 
