@@ -124,11 +124,7 @@ def compare_census(
             got, due = getattr(have, unit), getattr(want, unit)
             if got != due:
                 (short if got < due else more).append(f"{want}: {got:,} {unit}, {due:,} expected")
-    more += [
-        f"{have}: {have.checks:,} checks, none expected"
-        for group, have in found.items()
-        if group not in wanted
-    ]
+    more += [f"{have}: {have.checks:,} checks, none expected" for group, have in found.items() if group not in wanted]
     return CensusComparison(judged=True, reason="", short=tuple(short), more=tuple(more))
 
 
@@ -140,13 +136,9 @@ def read_census(path: Path = EXPECTATION) -> tuple[Count, ...]:
             raise TypeError(f"found {type(rows).__name__}")
         counts = tuple(Count(**{**row, "step": Step(row["step"])}) for row in rows)
     except OSError as error:
-        raise CensusUnreadable(
-            f"{path} cannot be read: {error.strerror}; restore it from the repository"
-        ) from error
+        raise CensusUnreadable(f"{path} cannot be read: {error.strerror}; restore it from the repository") from error
     except (ValueError, TypeError, KeyError) as error:
-        raise CensusUnreadable(
-            f"{path} is no list of counts ({error}); restore it from the repository"
-        ) from error
+        raise CensusUnreadable(f"{path} is no list of counts ({error}); restore it from the repository") from error
     if not all(type(count.checks) is int and type(count.elements) is int for count in counts):
         raise CensusUnreadable(f"{path} has counts that are no whole numbers; restore it from the repository")
     return counts

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from conformance import ledger
 from conformance.census import CensusComparison, NotRun, census, compare_census, read_census
 from conformance.checks import Check
 from conformance.observations import Key, Observation, read_all
 from conformance.options import Options
 from conformance.report import terminal
-from conformance.verdict import Mode, Partial, Run, Side, Throughput
+from conformance.verdict import LedgerUse, Mode, Partial, Run, Side, Throughput
 
 
 class Gatherer:
@@ -50,7 +51,7 @@ class Gatherer:
         observations = read_all(self._observations)
         self._run = self._judged(observations)
         if self._options.report is not None:
-            from conformance.report import write_report
+            from conformance.report.writing import write_report
 
             write_report(self._options.report, self._run, observations)
         if self._options.record is not None:
@@ -68,20 +69,37 @@ class Gatherer:
     def _judged(self, observations: Mapping[Key, Observation]) -> Run:
         not_run = tuple(self._not_run)
         filtered = is_filtered(self._config, self._options)
+        environment = _environment(observations, self._options)
         expected = read_census()
-        counted = census(self._checks)
+        problems = self._ledger_problems(environment, complete=not (filtered or not_run))
         return Run(
             mode=Mode.RUN,
             checks=tuple(sorted(self._checks, key=lambda check: check.id)),
-            candidate=_environment(observations, self._options),
+            candidate=environment,
             not_run=not_run,
             throughput=tuple(self._throughput),
-            census_comparison=compare_census(counted, expected, not_run, partial=filtered)
+            ledger=self._ledger_uses(),
+            census_comparison=compare_census(census(self._checks), expected, not_run, partial=filtered)
             if self._checks
             else CensusComparison(reason="no checks ran"),
             partial=Partial(len(self._checks), sum(count.checks for count in expected)) if filtered else None,
             started=self._started.isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - self._clock, 1),
+            warnings=tuple(f"ledger entry {problem.entry}: {problem.message}" for problem in problems),
+        )
+
+    def _ledger_problems(self, environment: Side, complete: bool) -> tuple[ledger.Problem, ...]:
+        facts = ledger.RunFacts.of(self._checks, environment.packages, complete)
+        own = ledger.apply(self._options.own_ledger, self._checks, facts, strict=True)[1]
+        users = ledger.apply(self._options.user_ledger, self._checks, facts, strict=False)[1]
+        return (*own, *users)
+
+    def _ledger_uses(self) -> tuple[LedgerUse, ...]:
+        used = {check.ledger_id for check in self._checks}
+        return tuple(
+            LedgerUse(entry.id, entry.cause, entry.reason, entry.evidence, str(entry.expires or ""))
+            for entry in self._options.ledger
+            if entry.id in used
         )
 
 

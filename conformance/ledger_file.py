@@ -47,9 +47,7 @@ def load(path: Path, known_contracts: Collection[str]) -> tuple[Entry, ...]:
         raise LedgerError(f"{path}: the ledger cannot be read: {error}") from error
     tables = document.pop("entry", [])
     if document or not isinstance(tables, list):
-        raise LedgerError(
-            f"{path}: a ledger holds [[entry]] tables only, not {', '.join(document) or 'entry'}"
-        )
+        raise LedgerError(f"{path}: a ledger holds [[entry]] tables only, not {', '.join(document) or 'entry'}")
     entries: dict[str, Entry] = {}
     for position, table in enumerate(tables, start=1):
         name = table.get("id") if isinstance(table, dict) else None
@@ -81,9 +79,7 @@ def accept(
     if not check.failed:
         raise LedgerError(f"{check.id}: the check did not fail, so there is nothing to accept")
     if check.measured is None or math.isnan(check.measured):
-        raise LedgerError(
-            f"{check.id}: nothing was measured, so no band can be declared; mend the cause instead"
-        )
+        raise LedgerError(f"{check.id}: nothing was measured, so no band can be declared; mend the cause instead")
     try:
         document = tomlkit.parse(path.read_text(encoding="utf-8") if path.exists() else "")
     except (OSError, UnicodeDecodeError, ParseError) as error:

@@ -36,7 +36,14 @@ class Key:
     @property
     def file_name(self) -> str:
         """The observation's file name: every field, joined by dots."""
-        fields = (self.workload, self.framework, self.operation, self.variant or "default", self.seed, self.device)
+        fields = (
+            self.workload,
+            self.framework,
+            self.operation,
+            self.variant or "default",
+            self.seed,
+            self.device,
+        )
         return ".".join(str(field) for field in fields) + ".safetensors"
 
 
@@ -45,10 +52,10 @@ class StoredTensors(Mapping[str, NDArray[Any]]):
 
     def __init__(self, path: Path) -> None:
         try:
-            self._file = safe_open(path, framework="numpy")
+            self._file: Any = safe_open(path, framework="numpy")
         except (SafetensorError, OSError) as error:
             raise ObservationUnreadable(f"{path.name} cannot be read as an observation: {error}") from error
-        self._names = frozenset(self._file.keys())
+        self._names = frozenset(self._file.keys())  # type: ignore[no-untyped-call]
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         if name not in self._names:

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from conformance import ledger_file
+from conformance.contracts import KNOWN_CONTRACTS
+from conformance.ledger import Entry
+from conformance.ledger_file import LedgerError
 from conformance.subjects import BUILT_IN, DEVICES, FRAMEWORKS, Subject, framework_named
 from conformance.workload_files import WorkloadUnusable, find_workload
 from reference.workloads import Workload
@@ -30,8 +34,14 @@ class Options:
     report: Path | None
     record: Path | None
     baseline: Path | None
-    ledger: Path | None
+    own_ledger: tuple[Entry, ...]
+    user_ledger: tuple[Entry, ...]
     frameworks_chosen: bool
+
+    @property
+    def ledger(self) -> tuple[Entry, ...]:
+        """Every accepted divergence, ours first."""
+        return (*self.own_ledger, *self.user_ledger)
 
     @property
     def subjects(self) -> dict[tuple[str, str], Subject]:
@@ -89,10 +99,11 @@ def read_options(config: pytest.Config) -> Options:
             report=_directory(config, "--report"),
             record=_directory(config, "--record"),
             baseline=_existing(config, "--baseline"),
-            ledger=_existing(config, "--ledger"),
+            own_ledger=ledger_file.load(ledger_file.OWN, KNOWN_CONTRACTS),
+            user_ledger=_user_ledger(config),
             frameworks_chosen=bool(chosen),
         )
-    except (ValueError, WorkloadUnusable) as error:
+    except (ValueError, WorkloadUnusable, LedgerError) as error:
         raise pytest.UsageError(str(error)) from error
 
 
@@ -144,3 +155,8 @@ def _existing(config: pytest.Config, option: str) -> Path | None:
     if not path.exists():
         raise ValueError(f"{option} {text}: nothing is there")
     return path
+
+
+def _user_ledger(config: pytest.Config) -> tuple[Entry, ...]:
+    path = _existing(config, "--ledger")
+    return ledger_file.load(path, KNOWN_CONTRACTS) if path else ()

@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 
-from conformance import cases
+from conformance import cases, ledger
+from conformance.cases import Case
 from conformance.checks import Check
 from conformance.collector import Collector
 from conformance.gathering import Gatherer
 from conformance.laboratory import Laboratory, NotAvailable, Verify
+from conformance.ledger import RunFacts
 from conformance.options import Options, add_options, read_options
 from conformance.worker import stage_code
 
@@ -42,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
         gatherer = Gatherer(config, config.stash[_OPTIONS], config.stash[_DIRECTORY])
         config.pluginmanager.register(gatherer, "conformance-gatherer")
     else:
-        config.stash[_DIRECTORY] = Path(config.workerinput["conformance_directory"])
+        config.stash[_DIRECTORY] = Path(config.workerinput["conformance_directory"])  # type: ignore[attr-defined]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -64,7 +66,7 @@ class XdistHooks:
         """Keep tests that share observations in one process, in the order of collection."""
         from xdist.scheduler import LoadScopeScheduling
 
-        class ByObservation(LoadScopeScheduling):
+        class ByObservation(LoadScopeScheduling):  # type: ignore[misc]
             def _split_scope(self, nodeid: str) -> str:
                 return cases.group_of(nodeid)
 
@@ -86,10 +88,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     generated = cases.GENERATORS[marker.args[0]](metafunc.config.stash[_OPTIONS])
     metafunc.parametrize(
         "case",
-        [
-            pytest.param(case, id=case.id, marks=[pytest.mark.full] if case.is_full else [])
-            for case in generated
-        ],
+        [pytest.param(case, id=case.id, marks=[pytest.mark.full] if case.is_full else []) for case in generated],
     )
 
 
@@ -104,7 +103,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("throughput"):
                 item.add_marker(pytest.mark.skip(reason="timing runs with pytest --benchmark-only"))
-    order = ("pytorch native", "tensorflow", "pytorch", "pytorch compiled", "tensorflow xla", "tensorflow native")
+    order = (
+        "pytorch native",
+        "tensorflow",
+        "pytorch",
+        "pytorch compiled",
+        "tensorflow xla",
+        "tensorflow native",
+    )
     items.sort(key=lambda item: _rank(order, cases.group_of(item.nodeid)))
 
 
@@ -144,11 +150,19 @@ def laboratory(pytestconfig: pytest.Config, options: Options) -> Iterator[Labora
 
 
 @pytest.fixture
-def verify(request: pytest.FixtureRequest, options: Options) -> Verify:
-    """Files checks with the run and fails the test where one of them failed."""
+def verify(request: pytest.FixtureRequest, laboratory: Laboratory, options: Options) -> Verify:
+    """Files checks with the run and fails the test where one failed that no ledger entry accepts."""
     gathered: list[Check] = []
     request.node.stash[_CHECKS] = gathered
-    return Verify(gathered, request.node.nodeid)
+    case: Case = request.getfixturevalue("case")
+
+    def accept(checks: tuple[Check, ...]) -> tuple[Check, ...]:
+        if not any(check.failed for check in checks):
+            return checks
+        facts = RunFacts.of(checks, laboratory.versions(case), complete=False)
+        return ledger.apply(options.ledger, checks, facts)[0]
+
+    return Verify(gathered, accept, request.node.nodeid)
 
 
 @pytest.hookimpl(hookwrapper=True)

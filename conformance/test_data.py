@@ -40,3 +40,9 @@ def test_order_of_first_epoch(case: Case, laboratory: Laboratory, verify: Verify
     """The framework's pipeline, unshuffled, keeps the order of the data set."""
     oracle = replace(case, framework="oracle", device="cpu")
     verify(data.first_epoch(case, laboratory.observe(case, "data"), laboratory.observe(oracle, "data")))
+
+
+@pytest.mark.each("framework")
+def test_preprocessing_inside(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """Layers that preprocess inside the model do what dividing by 255 does, or the ledger says why not."""
+    verify(data.preprocessing_inside(case, laboratory.observe(case, "data")))

@@ -37,7 +37,10 @@ def test_native_accuracy_threshold(case: Case, laboratory: Laboratory, verify: V
 @pytest.mark.each("frameworks")
 def test_native_equivalence(case: Case, laboratory: Laboratory, verify: Verify) -> None:
     """From the same initialiser law, mean accuracies are shown equal within one point."""
-    observed, other = laboratory.observe(case, "native", "glorot"), laboratory.partner(case, "native", "glorot")
+    observed, other = (
+        laboratory.observe(case, "native", "glorot"),
+        laboratory.partner(case, "native", "glorot"),
+    )
     verify(evaluate.equivalent_accuracy(case, "equivalence", observed, other))
 
 
@@ -45,5 +48,8 @@ def test_native_equivalence(case: Case, laboratory: Laboratory, verify: Verify) 
 def test_native_shipped_defaults(case: Case, laboratory: Laboratory, verify: Verify) -> None:
     """From the initialisers as shipped: the gap between the frameworks is what the ledger says."""
     # Keras ships Glorot's law, so its shipped runs are the ones already made.
-    observed, other = laboratory.observe(case, "native", "glorot"), laboratory.partner(case, "native", "shipped")
+    observed, other = (
+        laboratory.observe(case, "native", "glorot"),
+        laboratory.partner(case, "native", "shipped"),
+    )
     verify(evaluate.equivalent_accuracy(case, "shipped_defaults", observed, other))

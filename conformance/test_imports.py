@@ -26,14 +26,9 @@ def test_variants(case: Case, laboratory: Laboratory, verify: Verify) -> None:
 @pytest.mark.each("framework")
 def test_legacy_arguments(case: Case, laboratory: Laboratory, verify: Verify) -> None:
     """The article's own spelling of the learning rate still does what it says, or the ledger says why not."""
-    if case.framework == "pytorch":
-        spellings = ("lr",)
-    else:
-        spellings = ("lr", "learning_rate")
+    spellings = ["lr"] if case.framework == "pytorch" else ["lr", "learning_rate"]
     verify(
         check
         for spelling in spellings
-        for check in imports.legacy_arguments(
-            case, spelling, laboratory.observe(case, "tutorial", f"{spelling}=0.25")
-        )
+        for check in imports.legacy_arguments(case, spelling, laboratory.observe(case, "tutorial", f"{spelling}=0.25"))
     )

@@ -70,9 +70,7 @@ TRAIN = (
     Variant("loop", "numpy", complete=True),
 )
 FULL = tuple(
-    Variant(**{**vars(variant), "full": True})
-    for variant in TRAIN
-    if not variant.complete and variant.examples is None
+    Variant(**{**vars(variant), "full": True}) for variant in TRAIN if not variant.complete and variant.examples is None
 )
 EVALUATE = {
     "tensorflow": ("evaluate",),

@@ -75,9 +75,7 @@ def from_json(text: str, name: str = "verdict.json") -> Run:
     try:
         document = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise VerdictUnreadable(
-            f"{name} is no complete JSON document ({error}): run the suite again"
-        ) from error
+        raise VerdictUnreadable(f"{name} is no complete JSON document ({error}): run the suite again") from error
     schema = document.get("schema") if isinstance(document, dict) else None
     if schema != SCHEMA:
         found = "none" if schema is None else json.dumps(schema)[:40]
@@ -100,14 +98,10 @@ def read(path: Path) -> Run:
     """The run kept in a file. Raises VerdictUnreadable with one line naming the file and the remedy."""
     try:
         if path.stat().st_size > LARGEST_FILE:
-            raise VerdictUnreadable(
-                f"{path} is larger than {LARGEST_FILE >> 20} MiB: it is no verdict of this suite"
-            )
+            raise VerdictUnreadable(f"{path} is larger than {LARGEST_FILE >> 20} MiB: it is no verdict of this suite")
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise VerdictUnreadable(
-            f"{path} cannot be read: {error.strerror}: name a report's verdict.json"
-        ) from error
+        raise VerdictUnreadable(f"{path} cannot be read: {error.strerror}: name a report's verdict.json") from error
     except UnicodeDecodeError as error:
         raise VerdictUnreadable(f"{path} is no text in UTF-8: run the suite again") from error
     return from_json(text, str(path))
@@ -118,9 +112,7 @@ def _validate(document: dict[str, Any], name: str) -> None:
 
     schema = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
     try:
-        error = jsonschema.exceptions.best_match(
-            jsonschema.Draft202012Validator(schema).iter_errors(document)
-        )
+        error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(document))
     except RecursionError:
         raise VerdictUnreadable(f"{name} is nested too deeply to be a verdict: run the suite again") from None
     if error is not None:
@@ -172,11 +164,7 @@ def _throughput(row: Mapping[str, Any]) -> Throughput:
 
 def _numbers(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
     """The row with the named fields turned back from the strings that stand for non-finite numbers."""
-    back = {
-        name: _NON_FINITE[row[name]]
-        for name in names
-        if isinstance(row[name], str) and row[name] in _NON_FINITE
-    }
+    back = {name: _NON_FINITE[row[name]] for name in names if isinstance(row[name], str) and row[name] in _NON_FINITE}
     return {**row, **back}
 
 

@@ -70,9 +70,7 @@ class Worker:
     Raises WorkerFailed if the process cannot be started or does not answer.
     """
 
-    def __init__(
-        self, subject: Subject, code: Path, log: Path, start_limit: float = START_LIMIT_SECONDS
-    ) -> None:
+    def __init__(self, subject: Subject, code: Path, log: Path, start_limit: float = START_LIMIT_SECONDS) -> None:
         self.subject = subject
         self._log = log
         self._inbox: queue.Queue[Any] = queue.Queue()
@@ -177,9 +175,7 @@ class Worker:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         else:
-            subprocess.run(
-                ["taskkill", "/F", "/T", "/PID", str(self._process.pid)], capture_output=True, check=False
-            )
+            subprocess.run(["taskkill", "/F", "/T", "/PID", str(self._process.pid)], capture_output=True, check=False)
         self._process.wait()
         self._reader.join(GRACE_SECONDS)
         for pipe in (self._process.stdin, self._process.stdout):
@@ -238,4 +234,3 @@ def _skip_stray_output(stdout: IO[bytes]) -> None:
 def _end_all_workers() -> None:
     for worker in list(_live_workers):
         worker.kill()
-

@@ -49,7 +49,9 @@ def _from_file(path: Path) -> Workload:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise WorkloadUnusable(f"workload file {path}{_line_in(path, error)}: {type(error).__name__}: {error}") from error
+        raise WorkloadUnusable(
+            f"workload file {path}{_line_in(path, error)}: {type(error).__name__}: {error}"
+        ) from error
     workloads = [value for value in vars(module).values() if isinstance(value, Workload)]
     if len(workloads) != 1:
         raise WorkloadUnusable(f"workload file {path} defines {len(workloads)} workloads at its top level: define one")

@@ -81,7 +81,18 @@ def first_epoch(case: Case, observed: Observation, oracle: Observation) -> Itera
     expected = [batch_digest(inputs[at : at + size], labels[at : at + size]) for at in range(0, len(inputs), size)]
     found = [batch["sha256"] for batch in observed.facts["epoch"]]
     different = [
-        index for index in range(max(len(expected), len(found))) if found[index : index + 1] != expected[index : index + 1]
+        index
+        for index in range(max(len(expected), len(found)))
+        if found[index : index + 1] != expected[index : index + 1]
     ]
-    reason = f"{len(different)} of {len(expected)} batches differ, the first is batch {different[0]}" if different else ""
+    reason = (
+        f"{len(different)} of {len(expected)} batches differ, the first is batch {different[0]}" if different else ""
+    )
     yield holds(case, Step.DATA, "first_epoch", not different, reason, elements=inputs.size)
+
+
+def preprocessing_inside(case: Case, observed: Observation) -> Iterator[Check]:
+    """Preprocessing inside the model turns every grey level into the quotient by 255, correctly rounded."""
+    expected = np.arange(256, dtype=np.float32) / np.float32(255)
+    comparison = exact.compare("data/inside/levels", observed.tensors["data/inside/levels"], expected)
+    yield file(case, Step.DATA, "preprocessing_inside", Kind.EXACT, comparison)

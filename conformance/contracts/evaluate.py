@@ -35,9 +35,9 @@ def predicted(case: Case, observed: Observation, other: Observation, oracle: Obs
     )
     classes = [asdict(count) for count in found.classes if count.differences]
     yield file(case, Step.EVALUATE, "predictions", Kind.ROUNDING, found.comparison, ties=found.ties, classes=classes)
-    accuracies = [float(np.mean(_predictions(side) == labels)) for side in (observed, other)]
-    comparison = predictions.compare_accuracies("evaluate/accuracy", *accuracies, labels.size, found.ties)
-    yield file(case, Step.EVALUATE, "locked_accuracy", Kind.ROUNDING, comparison, accuracies=accuracies)
+    accuracy, others = (float(np.mean(_predictions(side) == labels)) for side in (observed, other))
+    comparison = predictions.compare_accuracies("evaluate/accuracy", accuracy, others, labels.size, found.ties)
+    yield file(case, Step.EVALUATE, "locked_accuracy", Kind.ROUNDING, comparison)
 
 
 def accuracy_recomputed(case: Case, observed: Observation) -> Iterator[Check]:
@@ -63,13 +63,16 @@ def accuracy_threshold(case: Case, observed: Observation) -> Iterator[Check]:
         reason="" if passed else f"the run of seed {lowest} reaches {accuracies[lowest]:.4f}",
     )
     yield file(
-        case, Step.EVALUATE, "accuracy_threshold", Kind.STATISTICAL, comparison, accuracies=accuracies.tolist()
+        case,
+        Step.EVALUATE,
+        "accuracy_threshold",
+        Kind.STATISTICAL,
+        comparison,
+        accuracies=accuracies.tolist(),
     )
 
 
-def equivalent_accuracy(
-    case: Case, contract: str, observed: Observation, other: Observation
-) -> Iterator[Check]:
+def equivalent_accuracy(case: Case, contract: str, observed: Observation, other: Observation) -> Iterator[Check]:
     """Mean accuracies over seeds are shown equal within one point (two one-sided tests, 5 % each)."""
     result = equivalence.equivalent(native_accuracies(observed), native_accuracies(other))
     comparison = Comparison(
@@ -96,4 +99,3 @@ def _predictions(observed: Observation) -> np.ndarray:
     if "evaluate/predictions" in observed.tensors:
         return np.asarray(observed.tensors["evaluate/predictions"])
     return np.asarray(np.argmax(observed.tensors["evaluate/logits"], axis=-1))
-

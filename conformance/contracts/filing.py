@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 
 from conformance.cases import Case
 from conformance.checks import Check, Kind, Step, Verdict, Where
+from conformance.contracts import KNOWN_CONTRACTS
 from conformance.judge import exact, rounding
 from conformance.judge.comparison import Comparison
 from conformance.observations import Observation
@@ -17,6 +19,9 @@ from conformance.observations import Observation
 
 def file(case: Case, step: Step, contract: str, kind: Kind, comparison: Comparison, **details: Any) -> Check:
     """The check of one comparison. Where something is outside its allowance, the check names the first such place."""
+    name = f"{step}/{contract}"
+    if not any(fnmatchcase(name, form) for form in KNOWN_CONTRACTS):
+        raise ValueError(f"{name} is not among the known contracts")
     if comparison.first is not None and comparison.where is not None:
         details = {**details, "largest": asdict(comparison.where)}
     return Check(
@@ -103,9 +108,7 @@ def holds(case: Case, step: Step, contract: str, rule: bool, reason: str, elemen
     return file(case, step, contract, Kind.EXACT, comparison)
 
 
-def _same_values(
-    case: Case, step: Step, contract: str, found: dict[str, Any], expected: dict[str, Any]
-) -> Check:
+def _same_values(case: Case, step: Step, contract: str, found: dict[str, Any], expected: dict[str, Any]) -> Check:
     different = [name for name in {**expected, **found} if found.get(name) != expected.get(name)]
     reason, where = "", None
     if different:
@@ -129,9 +132,7 @@ def _over_time(source: str, ensemble: Mapping[str, Any]) -> list[str]:
     if not source.startswith("train/weights/"):
         return [source, rounding.DEVIATION + source]
     parameter = source.split("/", 3)[3]
-    times = [
-        name for name in ensemble if name.startswith("train/weights/") and name.split("/", 3)[3] == parameter
-    ]
+    times = [name for name in ensemble if name.startswith("train/weights/") and name.split("/", 3)[3] == parameter]
     return [*times, *(rounding.DEVIATION + name for name in times)]
 
 

@@ -33,9 +33,7 @@ def parameter_shapes(case: Case, observed: Observation) -> Iterator[Check]:
     expected = {parameter.name: parameter.shape for parameter in case.workload.parameters}
     prefix = "model/shipped/"
     found = {
-        name.removeprefix(prefix): observed.tensors[name].shape
-        for name in observed.tensors
-        if name.startswith(prefix)
+        name.removeprefix(prefix): observed.tensors[name].shape for name in observed.tensors if name.startswith(prefix)
     }
     yield exactly(case, Step.MODEL, "parameter_shapes", found, expected)
 
@@ -54,7 +52,9 @@ def shipped_laws(framework: str, workload: Workload) -> dict[str, initialisation
     """
     if framework == "tensorflow":
         return glorot_laws(workload)
-    return {parameter.name: initialisation.torch_linear(_inputs(parameter, workload)) for parameter in workload.parameters}
+    return {
+        parameter.name: initialisation.torch_linear(_inputs(parameter, workload)) for parameter in workload.parameters
+    }
 
 
 def glorot_laws(workload: Workload) -> dict[str, initialisation.Law]:
@@ -95,4 +95,11 @@ def _follow(
             elements=result.elements,
             reason=result.reason,
         )
-        yield file(case, Step.MODEL, f"initialisation/{source}/{result.name}", Kind.STATISTICAL, comparison, law=result.law)
+        yield file(
+            case,
+            Step.MODEL,
+            f"initialisation/{source}/{result.name}",
+            Kind.STATISTICAL,
+            comparison,
+            law=result.law,
+        )

@@ -9,6 +9,7 @@ import numpy as np
 from conformance.cases import Case
 from conformance.checks import Check, Kind, Step, Verdict, Where
 from conformance.contracts.filing import exactly, file, rounded
+from conformance.judge import rounding
 from conformance.judge.comparison import Comparison
 from conformance.observations import Observation
 
@@ -38,7 +39,10 @@ def first_batch(case: Case, observed: Observation, other: Observation, oracle: O
 
 
 def edge_cases(case: Case, observed: Observation, other: Observation) -> Iterator[Check]:
-    """Where a loss has to choose (a probability of 0, probabilities that do not sum to 1), both choose alike."""
+    """Where a loss has to choose (a probability of 0, probabilities that do not sum to 1), both choose alike.
+
+    Measured: the difference; where one side alone is infinite, the size of the finite one.
+    """
     ours, theirs = observed.facts["edge_cases"], other.facts["edge_cases"]
     yield exactly(case, Step.OBJECTIVE, "edge_cases/names", dict.fromkeys(ours, True), dict.fromkeys(theirs, True))
     for name in sorted({*ours} & {*theirs}):
@@ -46,19 +50,24 @@ def edge_cases(case: Case, observed: Observation, other: Observation) -> Iterato
 
 
 def _edge_case(case: Case, name: str, ours: float, theirs: float) -> Check:
-    difference = 0.0 if ours == theirs else abs(ours - theirs)
-    largest = max(abs(ours), abs(theirs))
-    allowed = 3 * float(np.spacing(np.float32(largest))) if np.isfinite(largest) else 0.0
+    finite = [abs(value) for value in (ours, theirs) if np.isfinite(value)]
+    if ours == theirs:
+        difference = 0.0
+    elif len(finite) == 1:
+        # An infinite difference would hide a change of the side that is finite.
+        difference = finite[0]
+    else:
+        difference = abs(ours - theirs)
+    same_kind = len(finite) != 1
+    allowed = 3 * float(rounding.ulp32(max(finite))) if same_kind and finite else 0.0
+    passed = same_kind and difference <= allowed
+    verdict = Verdict.BREAK if not passed else Verdict.ROUNDING if difference else Verdict.IDENTICAL
     comparison = Comparison(
-        verdict=Verdict.IDENTICAL
-        if difference == 0
-        else Verdict.ROUNDING
-        if difference <= allowed
-        else Verdict.BREAK,
+        verdict=verdict,
         measured=difference,
         allowed=allowed,
         where=Where(f"objective/edge_cases/{name}", value=ours, other=theirs),
         elements=1,
-        reason="" if difference <= allowed else f"the loss is {ours:g} in one and {theirs:g} in the other",
+        reason="" if passed else f"the loss is {ours:g} in one and {theirs:g} in the other",
     )
     return file(case, Step.OBJECTIVE, f"edge_cases/{name}", Kind.ROUNDING, comparison)

@@ -42,7 +42,7 @@ def weights(case: Case, observed: Observation, other: Observation, oracle: Obser
 
 
 def loss_decreases(case: Case, observed: Observation) -> Iterator[Check]:
-    """Training lowers the loss: every epoch's mean below the one before, the last tenth of the steps below the first."""
+    """Every epoch's mean loss lies below the one before, the last tenth of the steps below the first."""
     epochs = as_float(observed.tensors["train/epoch_losses"])
     if epochs.size > 1:
         falling = bool(np.all(np.diff(epochs) < 0))
@@ -74,4 +74,3 @@ def same_bits(case: Case, contract: str, observed: Observation, other: Observati
 def _variant(case: Case) -> Variant:
     assert case.variant is not None
     return case.variant
-

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent]
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from observer import messages, operations  # noqa: E402
+from observer import messages, operations  # type: ignore[import-not-found]  # noqa: E402
 
 
 def main() -> None:
@@ -54,7 +54,9 @@ def _receive(requests: BinaryIO, inbox: queue.Queue[Any]) -> None:
         os._exit(0)
 
 
-def _answer(operation: str, arguments: dict[str, Any], tensors: messages.Tensors) -> tuple[Any, messages.Tensors]:
+def _answer(
+    operation: str, arguments: dict[str, Any], tensors: messages.Tensors
+) -> tuple[Any, messages.Tensors]:
     """One reply: what was observed with the warnings raised meanwhile, or the exception."""
     try:
         with warnings.catch_warnings(record=True) as raised:

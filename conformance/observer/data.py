@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 import numpy as np
 
-from .digests import batch_digest
-from .session import Session
 from reference.workloads import Workload
 
+from .digests import batch_digest
+from .session import Session
 
-def observe(session: Session, arguments: Dict[str, Any], tensors: Any) -> Tuple[Dict[str, Any], Dict[str, Any]]:
-    """Tensors `data/<split>/{images,labels,one_hot,inputs}`; facts: dtypes, and every batch of the first epoch."""
+
+def observe(
+    session: Session, arguments: dict[str, Any], tensors: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Tensors `data/<split>/{images,labels,one_hot,inputs}`, `data/inside/levels`; facts: dtypes, first epoch."""
     workload = Workload.from_dict(arguments["workload"])
     steps = session.steps(workload)
-    observed: Dict[str, np.ndarray] = {}
-    dtypes: Dict[str, str] = {}
+    observed: dict[str, np.ndarray] = {}
+    dtypes: dict[str, str] = {}
     for name in ("train", "test"):
         split = session.split(arguments, name)
         values = {
@@ -29,15 +32,24 @@ def observe(session: Session, arguments: Dict[str, Any], tensors: Any) -> Tuple[
             array = steps.to_numpy(value)
             dtypes[f"{name}/{part}"] = str(array.dtype)
             observed[f"data/{name}/{part}"] = array.astype(np.int64) if part == "labels" else array
+    observed["data/inside/levels"] = _levels_inside(steps, workload)
     train = session.split(arguments, "train")
     batches = steps.batches(train.inputs, train.labels, workload.batch_size)
     return {"dtypes": dtypes, "epoch": _describe(steps, batches)}, observed
 
 
-def _describe(steps: Any, batches: Any) -> List[Dict[str, Any]]:
+def _levels_inside(steps: Any, workload: Workload) -> np.ndarray:
+    """What preprocessing inside the model makes of the 256 grey levels, float32 (256,)."""
+    height, width = workload.image_shape
+    levels = np.arange(256, dtype=np.uint8)[:, None, None] * np.ones((1, height, width), np.uint8)
+    model = steps.build_model(workload, "inside")
+    inputs = steps.to_numpy(steps.preprocess_inside(model, steps.from_numpy(levels)))
+    return np.ascontiguousarray(inputs[:, 0])
+
+
+def _describe(steps: Any, batches: Any) -> list[dict[str, Any]]:
     """Size and SHA-256 of the inputs (float32) and labels (int64) of every batch, in the order they come."""
     return [
         {"size": len(inputs), "sha256": batch_digest(steps.to_numpy(inputs), steps.to_numpy(labels))}
         for inputs, labels in batches
     ]
-

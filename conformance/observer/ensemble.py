@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Tuple
+from typing import Any
 
 import numpy as np
 
-from .session import Session
 from reference.oracle import ensemble
 from reference.workloads import Workload
 
+from .session import Session
+
 
 def observe(
-    session: Session, arguments: Dict[str, Any], tensors: Dict[str, np.ndarray]
-) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    session: Session, arguments: dict[str, Any], tensors: dict[str, np.ndarray]
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Every tensor of the locked run in float64, and `deviation/<tensor>` per member; see reference.oracle.ensemble."""
     workload = Workload.from_dict(arguments["workload"])
     train, test = session.split(arguments, "train"), session.split(arguments, "test")
@@ -28,4 +29,7 @@ def observe(
         steps=arguments["steps"],
         record_steps=arguments["record_steps"],
     )
-    return {"members": arguments["members"]}, {**observed, "evaluate/labels": np.asarray(test.labels, np.int64)}
+    return {"members": arguments["members"]}, {
+        **observed,
+        "evaluate/labels": np.asarray(test.labels, np.int64),
+    }

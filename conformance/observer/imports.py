@@ -5,14 +5,27 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from typing import Any, Dict, Tuple
+from typing import Any
 
 from .session import Session
 
-_RECORDED_VARIABLES = ("CUDA_", "KERAS_", "MKL_", "OMP_", "ONEDNN_", "OPENBLAS_", "PYTHONPATH", "TF_", "TORCH", "XLA_")
+_RECORDED_VARIABLES = (
+    "CUDA_",
+    "KERAS_",
+    "MKL_",
+    "OMP_",
+    "ONEDNN_",
+    "OPENBLAS_",
+    "PYTHONPATH",
+    "TF_",
+    "TORCH",
+    "XLA_",
+)
 
 
-def observe(session: Session, arguments: Dict[str, Any], tensors: Any) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+def observe(
+    session: Session, arguments: dict[str, Any], tensors: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Facts: versions, devices, settings in force, variants, platform and the environment that bears on them."""
     from reference.workloads import Workload
 
@@ -26,9 +39,7 @@ def observe(session: Session, arguments: Dict[str, Any], tensors: Any) -> Tuple[
         "platform": platform.platform(),
         "cpu": _cpu_model(),
         "environment": {
-            name: value
-            for name, value in sorted(os.environ.items())
-            if name.startswith(_RECORDED_VARIABLES)
+            name: value for name, value in sorted(os.environ.items()) if name.startswith(_RECORDED_VARIABLES)
         },
     }
     return facts, {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import Optional
 
 try:
     import resource
@@ -11,7 +10,7 @@ except ImportError:  # Windows has no such module
     resource = None  # type: ignore[assignment]
 
 
-def peak_bytes() -> Optional[int]:
+def peak_bytes() -> int | None:
     """Peak resident memory of this process in bytes; None where the system does not tell."""
     if resource is None:
         return None

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import struct
-from typing import Any, BinaryIO, Mapping
+from collections.abc import Mapping
+from typing import IO, Any
 
 import numpy as np
 
-Facts = dict  # of JSON values
+Facts = dict[str, Any]  # JSON values
 Tensors = Mapping[str, np.ndarray]
 
 MAGIC = b"\x00conformance-message\x01"
@@ -54,10 +55,14 @@ def encode(facts: Mapping[str, Any], tensors: Tensors) -> list[bytes | memoryvie
         if dtype is None:
             raise TypeError(f"tensor {name!r} has dtype {array.dtype}, which no observation can hold")
         array = array.astype(array.dtype.newbyteorder("<"), copy=False)
-        header[name] = {"dtype": dtype, "shape": list(array.shape), "data_offsets": [offset, offset + array.nbytes]}
+        header[name] = {
+            "dtype": dtype,
+            "shape": list(array.shape),
+            "data_offsets": [offset, offset + array.nbytes],
+        }
         offset += array.nbytes
         if array.nbytes:
-            chunks.append(memoryview(array.reshape(-1)).cast("B"))
+            chunks.append(memoryview(array.reshape(-1).view(np.uint8)))  # type: ignore[arg-type]
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     return [struct.pack("<Q", len(text)) + text, *chunks]
@@ -83,7 +88,7 @@ def decode(body: bytes | bytearray | memoryview) -> tuple[Facts, dict[str, np.nd
     return facts, tensors
 
 
-def write(stream: BinaryIO, facts: Mapping[str, Any], tensors: Tensors) -> None:
+def write(stream: IO[bytes], facts: Mapping[str, Any], tensors: Tensors) -> None:
     """Send one message."""
     chunks = encode(facts, tensors)
     stream.write(MAGIC + struct.pack("<Q", sum(len(chunk) for chunk in chunks)))
@@ -92,7 +97,7 @@ def write(stream: BinaryIO, facts: Mapping[str, Any], tensors: Tensors) -> None:
     stream.flush()
 
 
-def read(stream: BinaryIO) -> tuple[Facts, dict[str, np.ndarray]] | None:
+def read(stream: IO[bytes]) -> tuple[Facts, dict[str, np.ndarray]] | None:
     """Receive one message; None at the end of the stream.
 
     Raises NotAMessage where something else was sent, or the stream ends in the middle.

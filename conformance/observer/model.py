@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Tuple
+from typing import Any
 
 import numpy as np
 
-from .session import Session, own_weights
 from reference.workloads import Workload
+
+from .session import Session, own_weights
 
 
 def observe(
-    session: Session, arguments: Dict[str, Any], tensors: Dict[str, np.ndarray]
-) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    session: Session, arguments: dict[str, Any], tensors: dict[str, np.ndarray]
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Tensors `model/{logits,probabilities}` on the test inputs, the same `inside` on raw images, initial weights."""
     workload = Workload.from_dict(arguments["workload"])
     steps = session.steps(workload)
     test = session.split(arguments, "test")
     weights = own_weights(workload, session.framework, tensors)
 
-    observed: Dict[str, np.ndarray] = {}
+    observed: dict[str, np.ndarray] = {}
     model = steps.build_model(workload)
     steps.set_weights(model, weights)
     observed["model/logits"] = steps.to_numpy(steps.logits(model, test.inputs))

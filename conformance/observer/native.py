@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Tuple
+from typing import Any
 
 import numpy as np
 
-from .session import Session
 from reference.workloads import Workload
 
+from .session import Session
 
-def observe(session: Session, arguments: Dict[str, Any], tensors: Any) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+
+def observe(
+    session: Session, arguments: dict[str, Any], tensors: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Train the whole job once per seed with the initialiser `glorot` or the one `shipped`.
 
     Tensors: `native/predictions` uint8 (seeds, test images), `native/labels` (test images,),

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Tuple
+from typing import Any
 
 import numpy as np
 
-from .session import Session, own_weights
 from reference.workloads import Workload
+
+from .session import Session, own_weights
 
 
 def observe(
-    session: Session, arguments: Dict[str, Any], tensors: Dict[str, np.ndarray]
-) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    session: Session, arguments: dict[str, Any], tensors: dict[str, np.ndarray]
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Tensors `objective/loss`, `objective/gradient/<param>`, `objective/updated/<param>`; facts: configuration."""
     workload = Workload.from_dict(arguments["workload"])
     steps = session.steps(workload)
@@ -22,7 +23,9 @@ def observe(
     loss_function = steps.build_loss(workload)
     optimizer = steps.build_optimizer(model, workload)
     batch = slice(0, workload.batch_size)
-    loss, gradients = steps.loss_and_gradients(model, loss_function, train.inputs[batch], train.targets[batch])
+    loss, gradients = steps.loss_and_gradients(
+        model, loss_function, train.inputs[batch], train.targets[batch]
+    )
     observed = {"objective/loss": steps.to_numpy(loss)}
     observed.update({f"objective/gradient/{name}": array for name, array in gradients.items()})
     steps.apply_gradients(model, optimizer, gradients)

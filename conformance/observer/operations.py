@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any, Dict, Optional
+from typing import Any
 
 from . import messages
 from .session import Session
 
 # Each names the module of this package whose `observe` answers it.
-OPERATIONS = ("imports", "data", "model", "objective", "train", "native", "tutorial", "throughput", "ensemble")
+OPERATIONS = (
+    "imports",
+    "data",
+    "model",
+    "objective",
+    "train",
+    "native",
+    "tutorial",
+    "throughput",
+    "ensemble",
+)
 
-_session: Optional[Session] = None
+_session: Session | None = None
 
 
-def perform(operation: str, arguments: Dict[str, Any], tensors: messages.Tensors) -> Any:
+def perform(operation: str, arguments: dict[str, Any], tensors: messages.Tensors) -> Any:
     """Do one operation; returns its facts (JSON values) and tensors. Raises whatever the framework raises."""
     global _session
     if operation == "start":

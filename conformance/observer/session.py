@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Dict, Mapping
+from typing import Any
 
 import numpy as np
 
-from .steps import Steps
 from reference.workloads import Workload
+
+from .steps import Steps
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,9 @@ class Session:
         self.framework = framework
         self.device = device
         self.threads = threads
-        self.benchmarks: Dict[str, Any] = {}
-        self._steps: Dict[str, Steps] = {}
-        self._splits: Dict[Any, Split] = {}
+        self.benchmarks: dict[str, Any] = {}
+        self._steps: dict[str, Steps] = {}
+        self._splits: dict[Any, Split] = {}
 
     def configure(self) -> None:
         """Import the framework and pin its threads, device and determinism."""
@@ -60,7 +62,9 @@ class Session:
         return self._splits[key]
 
 
-def own_weights(workload: Workload, framework: str, tensors: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
+def own_weights(
+    workload: Workload, framework: str, tensors: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
     """Weights sent under canonical names and layouts, under the framework's own names and layouts."""
     weights = {}
     for parameter in workload.parameters:

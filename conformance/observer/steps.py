@@ -59,4 +59,3 @@ def load_module(name: str) -> ModuleType:
     sys.modules[path.stem] = module
     spec.loader.exec_module(module)
     return module
-

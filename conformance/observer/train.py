@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Dict, List, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from reference.workloads import Workload
+
 from .memory import peak_bytes
 from .session import Session, own_weights
-from reference.workloads import Workload
 
 
 class Recorder:
@@ -19,8 +21,8 @@ class Recorder:
         self._steps = steps
         self._model = model
         self._record_steps = frozenset(record_steps)
-        self._losses: List[np.ndarray] = []
-        self.weights: Dict[str, np.ndarray] = {}
+        self._losses: list[np.ndarray] = []
+        self.weights: dict[str, np.ndarray] = {}
 
     def __call__(self, last_step: int, losses: Sequence[Any]) -> None:
         """Take the losses since the previous call, and the weights if this is a step to record."""
@@ -36,8 +38,8 @@ class Recorder:
 
 
 def observe(
-    session: Session, arguments: Dict[str, Any], tensors: Dict[str, np.ndarray]
-) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    session: Session, arguments: dict[str, Any], tensors: dict[str, np.ndarray]
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Train `variant` for `epochs` over the first `examples` examples, then predict all test images.
 
     Tensors: `train/losses` (steps,), `train/epoch_losses` (epochs,), `train/weights/<step>/<param>`,

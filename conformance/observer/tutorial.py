@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any, Dict, Tuple
+from typing import Any
 
 import numpy as np
 
-from .session import Session
 from reference.workloads import Workload
 
+from .session import Session
 
-def observe(session: Session, arguments: Dict[str, Any], tensors: Any) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+
+def observe(
+    session: Session, arguments: dict[str, Any], tensors: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Facts: the exception if the framework raised one, otherwise configuration, epoch losses and accuracy."""
     workload = Workload.from_dict(arguments["workload"])
     session.steps(workload).seed_everything(arguments["seed"])

@@ -21,9 +21,7 @@ _HERE = Path(__file__).parent
 _SYMBOLS = {"identical": "=", "rounding": "≈", "drift": "≠", "break": "✕"}
 
 
-def page(
-    run: Run, observations: Observations, baseline: Observations, workloads: Mapping[str, Workload]
-) -> str:
+def page(run: Run, observations: Observations, baseline: Observations, workloads: Mapping[str, Workload]) -> str:
     """The page as text; `observations` are the candidate's, `baseline` those of a gate's other side."""
     environment = Environment(
         loader=FileSystemLoader(_HERE),

@@ -39,10 +39,7 @@ def page(run: Run) -> str:
         _table(
             "Execution plan",
             ("framework", "operation", "operator or kernel", "baseline", "candidate"),
-            [
-                (row.framework, row.operation, row.what, row.baseline, row.candidate)
-                for row in run.plan_changes
-            ],
+            [(row.framework, row.operation, row.what, row.baseline, row.candidate) for row in run.plan_changes],
         ),
         _bullets("Census, more than expected", run.census_comparison.more),
         _bullets("Warnings", run.warnings),
@@ -56,9 +53,7 @@ def escape(text: str) -> str:
 
 
 def _changes(run: Run) -> str:
-    rows = [
-        (row.name, row.baseline or "none", row.candidate or "none", row.cause) for row in run.packages_changed
-    ]
+    rows = [(row.name, row.baseline or "none", row.candidate or "none", row.cause) for row in run.packages_changed]
     return _table("What changed", ("package", "baseline", "candidate", "cause"), rows)
 
 
@@ -103,9 +98,7 @@ def _others(found: Sequence[Divergence]) -> str:
         )
         for divergence in found
     ]
-    return _table(
-        "First divergence of the other pairs", ("pair", "verdict", "check", "measured", "allowed"), rows
-    )
+    return _table("First divergence of the other pairs", ("pair", "verdict", "check", "measured", "allowed"), rows)
 
 
 def _speed(run: Run) -> str:

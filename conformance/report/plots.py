@@ -71,9 +71,7 @@ def loss_differences(found: Losses, alt: str) -> str:
     """Each subject's loss less the oracle's, as the range within each block, in its allowance."""
 
     def draw(axes: Axes) -> None:
-        axes.fill_between(
-            found.steps, -found.allowance, found.allowance, color=palette.colour("band"), linewidth=0
-        )
+        axes.fill_between(found.steps, -found.allowance, found.allowance, color=palette.colour("band"), linewidth=0)
         for edge in (-found.allowance, found.allowance):
             axes.plot(found.steps, edge, color=palette.colour("ink"), linewidth=0.9, linestyle=(0, (4, 3)))
         for curve in found.curves:
@@ -136,9 +134,7 @@ def throughput(rows: Sequence[Throughput], alt: str) -> str:
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.set_xlabel("samples/s")
         for place, speed in zip(places, speeds, strict=True):
-            axes.annotate(
-                f"{speed:,.0f}", (speed, place), (4, 0), textcoords="offset points", va="center", fontsize=9
-            )
+            axes.annotate(f"{speed:,.0f}", (speed, place), (4, 0), textcoords="offset points", va="center", fontsize=9)
 
     return _draw(draw, (5.0, 0.8 + 0.32 * max(1, len(rows))), alt)
 

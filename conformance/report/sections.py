@@ -157,9 +157,7 @@ def _losses(observations: Observations, baseline: Observations, workload: Worklo
         if curve.first_not_finite is not None
     ]
     largest = [
-        f"{plots.source_name(curve.source)} {size_text(curve.largest)}"
-        for curve in curves
-        if curve.largest is not None
+        f"{plots.source_name(curve.source)} {size_text(curve.largest)}" for curve in curves if curve.largest is not None
     ]
     notes += [f"Largest difference from the oracle's loss: {', '.join(largest)} nats."] if largest else []
     names = ", ".join(plots.source_name(curve.source) for curve in curves)
@@ -183,9 +181,7 @@ def _losses(observations: Observations, baseline: Observations, workload: Worklo
     )
 
 
-def _distances(
-    observations: Observations, baseline: Observations, workload: Workload, suffix: str
-) -> Section:
+def _distances(observations: Observations, baseline: Observations, workload: Workload, suffix: str) -> Section:
     title = f"Distance of the weights{suffix} from the oracle's"
     section = f"distances-{workload.name}"
     candidate = {found.parameter: found for found in series.distances(observations, workload)}
@@ -227,9 +223,7 @@ def _distances(
     )
 
 
-def _confusion(
-    observations: Observations, baseline: Observations, workload: Workload, suffix: str
-) -> Section:
+def _confusion(observations: Observations, baseline: Observations, workload: Workload, suffix: str) -> Section:
     title = f"Predictions{suffix} for the test images"
     section = f"confusion-{workload.name}"
     found = series.predictions(observations, workload) + series.predictions(baseline, workload, "baseline")

@@ -251,9 +251,7 @@ def _middles(length: int, block: int) -> Floats:
     return np.asarray((first + 1 + last) / 2, np.float64)
 
 
-def _distance_curve(
-    observation: Observation, oracle: Observation, parameter: str, side: str
-) -> DistanceCurve:
+def _distance_curve(observation: Observation, oracle: Observation, parameter: str, side: str) -> DistanceCurve:
     steps, values, wrong = [], [], []
     for name in observation.tensors:
         step = _recorded_step(name, parameter)

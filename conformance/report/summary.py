@@ -91,9 +91,13 @@ def headline(run: Run) -> str:
 
 
 def outcome(run: Run) -> str:
-    """The verdict in one word, and whether speed spoils it."""
-    slower = any(row.verdict is SpeedVerdict.SLOWER for row in run.throughput)
-    return f"{run.verdict}, slower" if slower else str(run.verdict)
+    """The verdict in one word, and what spoils it: a slower benchmark, or parts that could not be run."""
+    words = [str(run.verdict)]
+    if any(row.verdict is SpeedVerdict.SLOWER for row in run.throughput):
+        words.append("slower")
+    if run.exit_status == 3:
+        words.append("incomplete")
+    return ", ".join(words)
 
 
 def subject(run: Run) -> str:

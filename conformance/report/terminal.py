@@ -53,9 +53,7 @@ def as_text(run: Run, width: int = 80, *, colour: bool = False) -> str:
 def show(run: Run, console: Console) -> None:
     """Print the run: changes, table, first divergence, ledger, what was not run, speed, and the verdict."""
     if run.baseline is not None:
-        console.print(
-            Text(f"baseline   {one_line(run.baseline.label)}\ncandidate  {one_line(run.candidate.label)}")
-        )
+        console.print(Text(f"baseline   {one_line(run.baseline.label)}\ncandidate  {one_line(run.candidate.label)}"))
     if run.packages_changed:
         _lines(
             console,
@@ -80,10 +78,7 @@ def show(run: Run, console: Console) -> None:
     _lines(
         console,
         "execution plan changed",
-        (
-            f"{row.framework} {row.operation} {row.what}: {row.baseline} -> {row.candidate}"
-            for row in run.plan_changes
-        ),
+        (f"{row.framework} {row.operation} {row.what}: {row.baseline} -> {row.candidate}" for row in run.plan_changes),
     )
     if any(row.ratio is not None for row in run.throughput):
         console.print()
@@ -139,9 +134,7 @@ def _divergence(console: Console, found: Divergence) -> None:
 
 
 def _short(found: Divergence) -> str:
-    return (
-        f"{' against '.join(found.subjects)}: {found.verdict} at {found.id}, ratio {ratio_text(found.ratio)}"
-    )
+    return f"{' against '.join(found.subjects)}: {found.verdict} at {found.id}, ratio {ratio_text(found.ratio)}"
 
 
 def _speed(run: Run) -> Table:
@@ -152,9 +145,7 @@ def _speed(run: Run) -> Table:
     table.add_column("verdict")
     for row in run.throughput:
         if row.ratio is not None:
-            interval = (
-                f"{row.low:.3f} - {row.high:.3f}" if row.low is not None and row.high is not None else "-"
-            )
+            interval = f"{row.low:.3f} - {row.high:.3f}" if row.low is not None and row.high is not None else "-"
             seen = "-" if row.resolvable is None else f"{row.resolvable:.3f}"
             verdict = _verdict(row.verdict) if row.verdict else "-"
             table.add_row(Text(clean(row.name)), f"{row.ratio:.3f}", interval, seen, verdict)
@@ -177,8 +168,6 @@ def _last_lines(run: Run, console: Console) -> None:
     if run.partial is not None:
         console.print(Text(f"partial: {run.partial.ran} of {run.partial.total}", style="yellow"))
     elements = sum(check.elements for check in run.checks)
-    figures = (
-        f"{counted(len(run.checks), 'check')}, {counted(elements, 'element')}, {duration_text(run.seconds)}"
-    )
+    figures = f"{counted(len(run.checks), 'check')}, {counted(elements, 'element')}, {duration_text(run.seconds)}"
     line = ("verdict: ", _verdict(run.verdict), f"  exit status {run.exit_status}  ({figures})")
     console.print(Text.assemble(*line))

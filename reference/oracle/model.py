@@ -73,6 +73,11 @@ def count_parameters(model: Model) -> dict[str, int]:
     return counts
 
 
+def preprocess_inside(model: Model, images: np.ndarray) -> np.ndarray:
+    """What a model built with preprocessing "inside" makes of raw images: float32 (n, pixels)."""
+    return data.preprocess(images)
+
+
 def layers(model: Model, inputs: np.ndarray) -> tuple[Array, Array, Array]:
     """The network's inputs, hidden activations and logits: (n, pixels), (n, hidden units), (n, classes)."""
     arithmetic, weights = model.arithmetic, model.weights

@@ -58,6 +58,11 @@ def glorot_weights(model: Model, seed: int) -> None:
             nn.init.zeros_(layer.bias)
 
 
+def preprocess_inside(model: Model, images: Tensor) -> Tensor:
+    """What the first layers of a model built with preprocessing "inside" make of raw images: float32 (n, 784)."""
+    return model.flatten(model.rescale(images))
+
+
 def logits(model: Model, inputs: Tensor) -> Tensor:
     """What the output layer hands to the log-softmax, float32 (n, classes)."""
     return model[:-1](inputs)

@@ -50,6 +50,11 @@ def glorot_weights(model: Model, seed: int) -> None:
             layer.bias.assign(tf.zeros_like(layer.bias))
 
 
+def preprocess_inside(model: Model, images: Tensor) -> Tensor:
+    """What the first layers of a model built with preprocessing "inside" make of raw images: float32 (n, 784)."""
+    return model.get_layer("flatten")(model.get_layer("rescale")(images))
+
+
 def logits(model: Model, inputs: Tensor) -> Tensor:
     """What the output layer hands to its softmax, float32 (n, classes)."""
     for layer in model.layers[:-1]:
