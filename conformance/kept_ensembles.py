@@ -9,16 +9,10 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 
+from conformance.cache import cache_directory
 from conformance.observations import SCHEMA, ObservationUnreadable, read
 from conformance.requests import Request
-
-
-def cache_directory() -> Path:
-    """The user's cache of this project: CONFORMANCE_CACHE where set, otherwise the platform's place for it."""
-    chosen = os.environ.get("CONFORMANCE_CACHE")
-    return Path(chosen) if chosen else platformdirs.user_cache_path("framework-conformance")
 
 
 def path_for(request: Request, code: Path) -> Path:

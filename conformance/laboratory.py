@@ -13,6 +13,7 @@ from conformance.checks import Check
 from conformance.collector import Collector
 from conformance.failure_text import failure_text
 from conformance.observations import Key, Observation
+from conformance.requests import DataMissing
 from conformance.variants import Variant, complete_variant
 from conformance.worker import ObservationFailed, Worker, WorkerFailed
 
@@ -83,6 +84,8 @@ def _availability(framework: str, device: str, variant: str) -> Iterator[None]:
         raise _explained(error, framework, device, variant) from None
     except WorkerFailed as error:
         pytest.fail(str(error), pytrace=False)
+    except DataMissing as error:
+        raise NotAvailable(NotRun("data", str(error), required=True)) from None
 
 
 def _explained(error: ObservationFailed, framework: str, device: str, variant: str) -> BaseException:
@@ -92,8 +95,11 @@ def _explained(error: ObservationFailed, framework: str, device: str, variant: s
         return NotAvailable(NotRun(framework, reason, required=True, framework=framework))
     if error.kind == "DeviceMissing":
         return NotAvailable(NotRun(f"{framework} on {device}", error.message, required=True))
-    if error.kind == "CompilerMissing":
-        return NotAvailable(NotRun(f"{framework} {variant}", error.message, framework=framework, variant=variant))
+    if error.kind == "InvalidCxxCompiler":
+        reason = "torch.compile needs a C++ compiler and found none: install one, such as g++"
+        return NotAvailable(NotRun(f"{framework} {variant}", reason, framework=framework, variant=variant))
+    if error.kind == "OSError" and "could not download" in error.message:
+        return NotAvailable(NotRun(f"{framework} download", error.message, required=True))
     return pytest.fail.Exception(f"{framework} raised {error}\n{error.traceback}", pytrace=False)
 
 

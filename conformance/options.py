@@ -90,7 +90,7 @@ def read_options(config: pytest.Config) -> Options:
     try:
         chosen = config.getoption("--framework")
         return Options(
-            frameworks=_names(chosen, framework_named, "--framework") if chosen else FRAMEWORKS,
+            frameworks=_names(chosen, _framework_named, "--framework") if chosen else FRAMEWORKS,
             devices=_names(config.getoption("--device"), _device_named, "--device"),
             workloads=tuple(find_workload(name) for name in config.getoption("--workload") or [DEFAULT_WORKLOAD]),
             seeds=_positive(config.getoption("--seeds"), "--seeds"),
@@ -113,6 +113,13 @@ def _names(text: str, named: object, option: str) -> tuple[str, ...]:
     if not names:
         raise ValueError(f"{option} names nothing: give one name or several, separated by commas")
     return tuple(dict.fromkeys(names))
+
+
+def _framework_named(name: str) -> str:
+    full = framework_named(name)
+    if full in BUILT_IN:
+        raise ValueError(f"--framework {full}: what is built in is observed in every run; choose from {FRAMEWORKS}")
+    return full
 
 
 def _device_named(name: str) -> str:

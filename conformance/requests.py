@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-import reference
 from conformance import initial_weights
+from conformance.cache import cache_directory
 from conformance.observations import Key
 from conformance.variants import EVALUATE, FASTEST, doubling, train_variant
+from reference import data
 from reference.workloads import Workload
 
-DATA_DIRECTORY = Path(reference.__path__[0]) / "data" / "mnist"
 ENSEMBLE_MEMBERS = 16
 NATIVE_SEEDS = 22
 SHIPPED_SEEDS = 10
@@ -30,11 +29,33 @@ class Request:
     tensors: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
+class DataMissing(Exception):
+    """The files of a data set are nowhere on this machine."""
+
+
+def data_directory(dataset: str, source: str = "embedded") -> str:
+    """Where the data set's files are, or where a download is kept. Raises DataMissing where there are none."""
+    if source == "download":
+        folder = cache_directory() / "downloads"
+        folder.mkdir(parents=True, exist_ok=True)
+        return str(folder)
+    found = data.DIRECTORY if dataset == "mnist" else data.find_fashion()
+    if found is None:
+        raise DataMissing(
+            f"{dataset}: no files of Debian's package dataset-fashion-mnist, nor in Keras's cache: "
+            "install the package, or choose --data-source download"
+        )
+    return found
+
+
 def request_for(key: Key, workload: Workload, data_source: str = "embedded") -> Request:
-    """The request whose reply is the observation of `key`. Raises KeyError for an unknown operation or variant."""
+    """The request whose reply is the observation of `key`.
+
+    Raises KeyError for an unknown operation or variant, DataMissing where there is no data.
+    """
     arguments: dict[str, Any] = {
         "workload": workload.as_dict(),
-        "data_directory": str(DATA_DIRECTORY),
+        "data_directory": data_directory(workload.dataset, data_source),
         "data_source": data_source,
         "seed": key.seed,
     }

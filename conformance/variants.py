@@ -13,8 +13,9 @@ class Variant:
 
     `examples` limits a variant that is too slow for an epoch; `counterpart` names the variant of the same
     framework whose weights it must reproduce to the bit, where the mathematics is done in the same order;
-    `reports_steps` says whether it tells the loss of every step; `whole_epochs`, that its weights can be seen only
-    after an epoch.
+    `reports_steps` says whether it tells the loss of every step; `epoch_means`, whether the
+    loss it tells of an epoch is the mean over examples; `records`, when its weights can be seen: after
+    `steps`, `epochs`, or at the `end`.
     """
 
     name: str
@@ -24,7 +25,8 @@ class Variant:
     examples: int | None = None
     counterpart: str | None = None
     reports_steps: bool = True
-    whole_epochs: bool = False
+    epoch_means: bool = True
+    records: str = "steps"
     full: bool = False
 
     @property
@@ -46,8 +48,10 @@ class Variant:
     def recordable(self, workload: Workload) -> list[int]:
         """The training steps after which its weights are recorded: 1, 2, 4, ..., an epoch's last, its last."""
         epoch, last = workload.steps_per_epoch, self.steps(workload)
+        if self.records == "end":
+            return [last]
         steps = {*doubling(min(epoch, last)), *doubling(last)}
-        return sorted(step for step in steps if not self.whole_epochs or step % epoch == 0)
+        return sorted(step for step in steps if self.records == "steps" or step % epoch == 0)
 
 
 def doubling(last: int) -> list[int]:
@@ -60,13 +64,15 @@ TRAIN = (
     Variant("fit", "tensorflow", counterpart="tape", reports_steps=False),
     Variant("train_step", "tensorflow", counterpart="tape", reports_steps=False),
     Variant("eager", "tensorflow", examples=64 * 64),
-    Variant("epoch_graph", "tensorflow", whole_epochs=True),
-    Variant("epoch_xla", "tensorflow", whole_epochs=True),
+    Variant("epoch_graph", "tensorflow", records="epochs"),
+    Variant("epoch_xla", "tensorflow", records="epochs"),
     Variant("tape", "tensorflow", preprocessing="inside"),
+    Variant("tutorial", "tensorflow", reports_steps=False, records="end"),
     Variant("tensors", "pytorch", complete=True),
     Variant("loader", "pytorch", counterpart="tensors"),
     Variant("compiled", "pytorch"),
     Variant("tensors", "pytorch", preprocessing="inside"),
+    Variant("tutorial", "pytorch", epoch_means=False, records="end"),
     Variant("loop", "numpy", complete=True),
 )
 FULL = tuple(

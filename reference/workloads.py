@@ -5,8 +5,9 @@ This file also runs inside workers, so it needs the standard library alone and p
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Mapping, Tuple
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -18,9 +19,9 @@ class Parameter:
     """
 
     name: str
-    shape: Tuple[int, ...]
+    shape: tuple[int, ...]
     initializer: str
-    layouts: Mapping[str, Tuple[str, Tuple[int, ...]]]
+    layouts: Mapping[str, tuple[str, tuple[int, ...]]]
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,14 @@ class Workload:
     dataset: str
     train_examples: int
     test_examples: int
-    image_shape: Tuple[int, int]
+    image_shape: tuple[int, int]
     hidden_units: int
     classes: int
     learning_rate: float
     batch_size: int
     epochs: int
     accuracy_threshold: float
-    parameters: Tuple[Parameter, ...]
+    parameters: tuple[Parameter, ...]
     modules: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -79,7 +80,7 @@ class Workload:
         return cls(**{**values, "image_shape": tuple(values["image_shape"]), "parameters": parameters})
 
 
-def _dense(name: str, inputs: int, units: int) -> Tuple[Parameter, Parameter]:
+def _dense(name: str, inputs: int, units: int) -> tuple[Parameter, Parameter]:
     kernel, bias = f"{name}/kernel", f"{name}/bias"
     return (
         Parameter(

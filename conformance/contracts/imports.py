@@ -44,7 +44,7 @@ def environment(case: Case, observed: Observation, threads: int) -> Iterator[Che
 def variants(case: Case, observed: Observation) -> Iterator[Check]:
     """The variants planned for this framework are the ones that its steps offer."""
     planned = {
-        "train": sorted({variant.name for variant in TRAIN if variant.framework == case.framework}),
+        "train": sorted({variant.name for variant in TRAIN if variant.framework == case.framework} - {"tutorial"}),
         "evaluate": sorted(EVALUATE[case.framework]),
     }
     yield exactly(case, Step.IMPORTS, "variants", observed.facts["variants"], planned)

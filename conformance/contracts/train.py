@@ -20,7 +20,7 @@ def losses(case: Case, observed: Observation, other: Observation, oracle: Observ
     """The loss of every step, or the epoch means where a variant tells only these, lie within the allowance."""
     variant = _variant(case)
     names = ["train/losses"] if variant.reports_steps else []
-    if variant.examples is None:
+    if variant.examples is None and variant.epoch_means:
         names.append("train/epoch_losses")
     for name in names:
         length = variant.steps(case.workload) if name == "train/losses" else variant.epochs(case.workload)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,20 +22,48 @@ class Recorder:
         self._steps = steps
         self._model = model
         self._record_steps = frozenset(record_steps)
-        self._losses: list[np.ndarray] = []
+        self._losses: list[float] = []
         self.weights: dict[str, np.ndarray] = {}
 
-    def __call__(self, last_step: int, losses: Sequence[Any]) -> None:
+    def losses_only(self, last_step: int, losses: Sequence[float]) -> None:
+        """Take the losses since the previous call."""
+        self._losses.extend(losses)
+
+    def __call__(self, last_step: int, losses: Sequence[float]) -> None:
         """Take the losses since the previous call, and the weights if this is a step to record."""
-        if len(losses):
-            self._losses.append(np.ravel(np.asarray(self._steps.to_numpy(losses), dtype=np.float32)))
+        self.losses_only(last_step, losses)
         if last_step in self._record_steps:
             for name, array in self._steps.get_weights(self._model).items():
                 self.weights[f"train/weights/{last_step:06d}/{name}"] = array
 
     def losses(self) -> np.ndarray:
         """The losses of all steps, float32, shape (steps,); empty where the variant does not tell them."""
-        return np.concatenate(self._losses) if self._losses else np.zeros(0, np.float32)
+        return np.asarray(self._losses, dtype=np.float32)
+
+
+def _variant(session: Session, arguments: dict[str, Any]) -> Callable[..., Sequence[float]]:
+    """The function that trains; the tutorial, which builds all by itself, hands its weights over at the end."""
+    workload = Workload.from_dict(arguments["workload"])
+    steps = session.steps(workload)
+    if arguments["variant"] != "tutorial":
+        variant: Callable[..., Sequence[float]] = steps.variants("train")[arguments["variant"]]
+        return variant
+    run = importlib.import_module(f"reference.{session.framework}.tutorial").run
+
+    def tutorial(model: Any, *unused: Any, epochs: int, on_steps: Recorder, **also_unused: Any) -> Sequence[float]:
+        outcome = run(
+            workload,
+            arguments["data_directory"],
+            weights=steps.get_weights(model),
+            epochs=epochs,
+            on_steps=on_steps.losses_only,
+        )
+        steps.set_weights(model, outcome["weights"])
+        on_steps(arguments["record_steps"][-1], [])
+        epoch_losses: Sequence[float] = outcome["epoch_losses"]
+        return epoch_losses
+
+    return tutorial
 
 
 def observe(
@@ -58,7 +87,7 @@ def observe(
     recorder = Recorder(steps, model, arguments["record_steps"])
     inputs = (train.images if inside else train.inputs)[: arguments["examples"]]
     started = time.perf_counter()
-    epoch_losses = steps.variants("train")[arguments["variant"]](
+    epoch_losses = _variant(session, arguments)(
         model,
         loss_function,
         optimizer,

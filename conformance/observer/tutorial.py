@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-import numpy as np
-
 from reference.workloads import Workload
 
 from .session import Session
@@ -29,5 +27,5 @@ def observe(
         )
     except Exception as error:
         return {"exception": {"kind": type(error).__name__, "message": str(error)}}, {}
-    facts = {name: value for name, value in outcome.items() if not isinstance(value, np.ndarray)}
+    facts = {name: outcome[name] for name in ("configuration", "epoch_losses", "accuracy")}
     return {"exception": None, **facts}, {}

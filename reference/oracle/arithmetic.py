@@ -86,12 +86,12 @@ class Arithmetic:
 
     def softmax(self, x: Array) -> Array:
         """e^x / sum(e^x) along the last axis, shifted by the maximum."""
-        e = self.exp(self.subtract(x, np.max(x, axis=-1, keepdims=True)))
+        e = self.exp(self.subtract(x, _largest(x)))
         return self.divide(e, self.sum(e, keepdims=True))
 
     def log_softmax(self, x: Array) -> Array:
         """x - log(sum(e^x)) along the last axis, shifted by the maximum."""
-        shifted = self.subtract(x, np.max(x, axis=-1, keepdims=True))
+        shifted = self.subtract(x, _largest(x))
         return self.subtract(shifted, self.log(self.sum(self.exp(shifted), keepdims=True)))
 
 
@@ -146,8 +146,8 @@ class RandomRounding(Arithmetic):
     def sum(self, x: Array, axis: int = -1, keepdims: bool = False) -> Array:
         """Sum along one axis, with the noise of a contraction, rounded at random."""
         squares, unit = _squares(x)
-        squares = np.sum(squares, axis=axis, keepdims=keepdims)
-        return self._accumulated(np.sum(x, axis=axis, keepdims=keepdims), squares, unit, x.shape[axis])
+        total, squares = _sum(x, axis, keepdims), _sum(squares, axis, keepdims)
+        return self._accumulated(total, squares, unit, x.shape[axis])
 
     def _accumulated(self, total: Array, squares: Array, unit: float, length: int) -> Array:
         """`total` with noise and rounding; `squares` sums the squared terms, measured in `unit`."""
@@ -193,6 +193,17 @@ FLOAT32 = Arithmetic(np.float32)
 def _flat(fresh: Array) -> Array:
     """The elements of a freshly made array in the order of its memory, as a view."""
     return fresh.ravel(order="K")
+
+
+def _sum(x: Array, axis: int, keepdims: bool) -> Array:
+    """np.sum by einsum, which is ten times as fast along a short last axis."""
+    total = np.einsum("...i->...", np.moveaxis(x, axis, -1))
+    return np.expand_dims(total, axis) if keepdims else total
+
+
+def _largest(x: Array) -> Array:
+    """Maximum along the last axis, kept; taken along the first axis of a copy, because that is faster."""
+    return np.ascontiguousarray(x.T).max(axis=0).T[..., None]
 
 
 def _once(x: Array) -> Array:

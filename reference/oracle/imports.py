@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from reference.errors import DeviceMissing
+
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
@@ -20,10 +22,10 @@ def configure(device: str, threads: int) -> None:
     """Check the device. NumPy's BLAS reads its thread count once, when NumPy is imported.
 
     So `threads` must already stand in OPENBLAS_NUM_THREADS (or its like) when this process starts.
-    Raises RuntimeError for a device other than `cpu`.
+    Raises DeviceMissing for a device other than `cpu`.
     """
     if device != "cpu":
-        raise RuntimeError(f"the oracle has no {device}: NumPy calculates on the CPU, use --device cpu")
+        raise DeviceMissing(f"the oracle has no {device}: NumPy calculates on the CPU, use --device cpu")
 
 
 def devices() -> list[str]:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..errors import DeviceMissing
+
 try:
     import torchvision
 except (ImportError, OSError, RuntimeError) as error:  # its operators are compiled for one torch alone
@@ -44,11 +46,11 @@ def device() -> torch.device:
 def configure(device: str, threads: int) -> None:
     """Choose the device ("cpu" or "cuda"), pin the threads, make operations deterministic and float32 exact.
 
-    To be called once, before any other step. Raises RuntimeError where the device is not there.
+    To be called once, before any other step. Raises DeviceMissing where the device is not there.
     """
     global _chosen
     if device not in devices():
-        raise RuntimeError(f"device {device!r}: PyTorch {torch.__version__} sees only {devices()} here; use --device cpu")
+        raise DeviceMissing(f"device {device!r}: PyTorch {torch.__version__} sees only {devices()} here; use --device cpu")
     _chosen = torch.device(device)
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(threads)

@@ -14,7 +14,7 @@ from torchvision import transforms
 from ..data import unpack
 from ..workloads import Workload
 from .data import torchvision_dataset
-from .model import set_weights
+from .model import get_weights, set_weights
 from .objective import configuration
 from .train import OnSteps
 
@@ -83,4 +83,5 @@ def run(
         "configuration": configuration(model, loss_function, optimizer),
         "epoch_losses": epoch_losses,
         "accuracy": correct / count,
+        "weights": get_weights(model),
     }

@@ -11,6 +11,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.config import is_op_determinism_enabled  # has no public name
 
+from ..errors import DeviceMissing
+
 
 def versions() -> dict[str, str]:
     """Distribution name -> version, the framework first."""
@@ -30,10 +32,10 @@ def devices() -> list[str]:
 def configure(device: str, threads: int) -> None:
     """Choose the device ("cpu" or "cuda"), pin the threads, make operations deterministic and float32 exact.
 
-    To be called once, before any other step. Raises RuntimeError where the device is not there.
+    To be called once, before any other step. Raises DeviceMissing where the device is not there.
     """
     if device not in devices():
-        raise RuntimeError(f"device {device!r}: TensorFlow {tf.__version__} sees only {devices()} here; use --device cpu")
+        raise DeviceMissing(f"device {device!r}: TensorFlow {tf.__version__} sees only {devices()} here; use --device cpu")
     gpus = tf.config.list_physical_devices("GPU") if device == "cuda" else []
     tf.config.set_visible_devices(gpus, "GPU")
     for gpu in gpus:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ..workloads import Workload
 from .data import load
-from .model import set_weights
+from .model import get_weights, set_weights
 from .objective import configuration
 from .train import OnSteps, _Listener
 
@@ -23,7 +23,7 @@ def run(
     on_steps: OnSteps | None = None,
     spelling: str = "learning_rate",
 ) -> dict[str, Any]:
-    """Train and evaluate; the configuration in force, the loss of each epoch and the accuracy, as Keras says.
+    """Train and evaluate; the configuration in force, the loss of each epoch and the accuracy (as Keras says), the weights.
 
     `weights` replace the initial ones and keep the examples in order; without them fit() shuffles, as shipped.
     `spelling` is the name under which SGD is handed its learning rate: "lr" was right up to TensorFlow 2.10,
@@ -64,4 +64,5 @@ def run(
         "configuration": configuration(model, tf.keras.losses.CategoricalCrossentropy(), model.optimizer),
         "epoch_losses": history.history["loss"],
         "accuracy": accuracy,
+        "weights": get_weights(model),
     }
