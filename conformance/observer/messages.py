@@ -20,6 +20,7 @@ Tensors = Mapping[str, np.ndarray]
 MAGIC = b"\x00conformance-message\x01"
 READY = b"\x00conformance-worker-ready\x01"
 FACTS_KEY = "facts"
+_PIECE = 1 << 24
 _SAFETENSORS_TO_NUMPY = {
     "BOOL": "?",
     "U8": "u1",
@@ -75,17 +76,35 @@ def decode(body: bytes | bytearray | memoryview) -> tuple[Facts, dict[str, np.nd
         (length,) = struct.unpack_from("<Q", view)
         if length > len(view) - 8:
             raise NotAMessage(f"header of {length} bytes in a message of {len(view)}")
-        header = json.loads(bytes(view[8 : 8 + length]))
-        facts = json.loads(header.pop("__metadata__")[FACTS_KEY])
-        data = view[8 + length :]
-        tensors = {}
-        for name, entry in header.items():
-            start, stop = entry["data_offsets"]
-            dtype = np.dtype(_SAFETENSORS_TO_NUMPY[entry["dtype"]])
-            tensors[name] = np.frombuffer(data[start:stop], dtype).reshape(entry["shape"])
-    except (struct.error, KeyError, TypeError, ValueError) as error:
+        header = _object(json.loads(bytes(view[8 : 8 + length])))
+        facts = _object(json.loads(header.pop("__metadata__")[FACTS_KEY]))
+        return facts, _arrays(header, view[8 + length :])
+    except NotAMessage:
+        raise
+    except (struct.error, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise NotAMessage(f"malformed message: {error}") from error
-    return facts, tensors
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise NotAMessage(f"malformed message: {type(value).__name__} where a JSON object is expected")
+    return value
+
+
+def _arrays(header: dict[str, Any], data: memoryview) -> dict[str, np.ndarray]:
+    """The arrays that the header describes: one after the other in `data`, without gap, overlap or rest."""
+    arrays, end = {}, 0
+    for name, entry in header.items():
+        start, stop = entry["data_offsets"]
+        shape = entry["shape"]
+        if start != end or not end <= stop <= len(data) or not all(isinstance(n, int) and n >= 0 for n in shape):
+            raise NotAMessage(f"malformed message: tensor {name!r} has bytes {start} to {stop} and shape {shape}")
+        dtype = np.dtype(_SAFETENSORS_TO_NUMPY[entry["dtype"]])
+        arrays[name] = np.frombuffer(data[start:stop], dtype).reshape(shape)
+        end = stop
+    if end != len(data):
+        raise NotAMessage(f"malformed message: {len(data) - end} bytes belong to no tensor")
+    return arrays
 
 
 def write(stream: IO[bytes], facts: Mapping[str, Any], tensors: Tensors) -> None:
@@ -108,12 +127,11 @@ def read(stream: IO[bytes]) -> tuple[Facts, dict[str, np.ndarray]] | None:
     if not start.startswith(MAGIC) or len(start) < len(MAGIC) + 8:
         raise NotAMessage(f"expected a message, found {bytes(start[:60])!r}")
     (length,) = struct.unpack("<Q", start[len(MAGIC) :])
-    body = bytearray(length)
-    view = memoryview(body)
-    received = 0
-    while received < length:
-        count = stream.readinto(view[received:])  # type: ignore[attr-defined]
-        if not count:
-            raise NotAMessage(f"the stream ended after {received} of {length} bytes")
-        received += count
+    body = bytearray()
+    # A piece at a time: what a hostile length asks for is never allocated before it has come.
+    while len(body) < length:
+        piece = stream.read(min(length - len(body), _PIECE))
+        if not piece:
+            raise NotAMessage(f"the stream ended after {len(body)} of {length} bytes")
+        body += piece
     return decode(body)
