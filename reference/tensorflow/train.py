@@ -60,7 +60,7 @@ def train_step(
     model: Model, loss_function: Loss, optimizer: Optimizer, inputs: Tensor, targets: Tensor, **options: Any
 ) -> list[float]:
     """fit() with a train_step() of our own, which also reports the loss of every single step."""
-    custom = _CustomModel(model.input, model.output)
+    custom = _CustomModel(model.inputs[0], model.outputs[0])
     return fit(custom, loss_function, optimizer, inputs, targets, **options)
 
 
