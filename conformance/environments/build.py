@@ -69,9 +69,7 @@ def build(lock: Lock, *, on_progress: Progress | None = None) -> Environment:
     except OSError as error:
         raise EnvironmentFailure(_os_reason(error, directory.parent)) from error
     if ready is None:
-        raise EnvironmentFailure(
-            f"{directory.name} was removed from the cache as soon as it was built: try again"
-        )
+        raise EnvironmentFailure(f"{directory.name} was removed from the cache as soon as it was built: try again")
     return ready
 
 
@@ -159,15 +157,9 @@ def _only_downloads(on_progress: Progress | None) -> Progress | None:
 def _write_facts(lock: Lock, part: Path) -> None:
     interpreter = inspect(part / "bin" / "python")
     packages = dict(interpreter.packages)
-    wrong = [
-        name
-        for name, version in lock.packages.items()
-        if packages.get(name) != version and version != "unknown"
-    ]
+    wrong = [name for name, version in lock.packages.items() if packages.get(name) != version and version != "unknown"]
     if wrong:
-        raise EnvironmentFailure(
-            f"uv installed other versions than it resolved: {', '.join(sorted(wrong))}; try again"
-        )
+        raise EnvironmentFailure(f"uv installed other versions than it resolved: {', '.join(sorted(wrong))}; try again")
     size, shared = cache.measure(part)
     facts = {"python": interpreter.version, "packages": packages, "size_bytes": size, "shared_bytes": shared}
     (part / cache.FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
@@ -192,11 +184,7 @@ def _require_disk(lock: Lock, install: list[str], variables: Mapping[str, str], 
 
 def _installed_bytes(pins: Iterable[Pin]) -> int:
     """What the distributions take once unpacked, estimated."""
-    return int(
-        sum(
-            pin.download_bytes * (_UNPACKED_CUDA if pin.name.startswith(_CUDA) else _UNPACKED) for pin in pins
-        )
-    )
+    return int(sum(pin.download_bytes * (_UNPACKED_CUDA if pin.name.startswith(_CUDA) else _UNPACKED) for pin in pins))
 
 
 def _is_cached(pin: Pin, install: list[str], variables: Mapping[str, str]) -> bool:

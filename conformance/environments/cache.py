@@ -48,9 +48,7 @@ def size_limit() -> int:
     try:
         return int(float(text or _DEFAULT_LIMIT_GB) * 1e9)
     except ValueError as error:
-        raise EnvironmentFailure(
-            f"CONFORMANCE_CACHE_LIMIT is {text!r}: give a number of gigabytes"
-        ) from error
+        raise EnvironmentFailure(f"CONFORMANCE_CACHE_LIMIT is {text!r}: give a number of gigabytes") from error
 
 
 class Lease:
@@ -128,9 +126,7 @@ def make_room(bytes_needed: int, on_progress: Progress | None = None) -> None:
         if _remove(one.directory):
             excess -= one.size_bytes
             if on_progress is not None:
-                on_progress(
-                    f"removed {one.name} from the cache ({one.size_bytes / 1e9:.1f} GB, used longest ago)"
-                )
+                on_progress(f"removed {one.name} from the cache ({one.size_bytes / 1e9:.1f} GB, used longest ago)")
 
 
 def remove_leftovers() -> None:
@@ -249,6 +245,4 @@ def _exclusive(directory: Path, *, wait: bool) -> Iterator[None]:
 
 def _open_lock(directory: Path) -> int:
     directory.parent.mkdir(parents=True, exist_ok=True)
-    return os.open(
-        directory.with_name(f"{directory.name}{_LOCK}"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666
-    )
+    return os.open(directory.with_name(f"{directory.name}{_LOCK}"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)

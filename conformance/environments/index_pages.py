@@ -113,8 +113,7 @@ def _credentials(host: str, indexes: Indexes) -> str | None:
     """User and password for a host: from the configured index addresses, else from ~/.netrc."""
     configured = (indexes.index_url, *indexes.extra_index_urls)
     variables = (
-        os.environ.get(name, "")
-        for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
+        os.environ.get(name, "") for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
     )
     for url in (*filter(None, configured), *(url for value in variables for url in value.split())):
         user, at, place = urlsplit(url.split("=", 1)[-1] if "://" in url else "").netloc.rpartition("@")

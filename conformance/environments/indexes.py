@@ -12,7 +12,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +29,16 @@ class Indexes:
     """Where packages come from, beyond what uv itself is configured with; empty means uv's own configuration.
 
     `extra_index_urls` come before the default index, in this order. `merge` lets the best version of all
-    indexes win, as pip does; without it uv takes a package from the first index that has it.
+    indexes win, as pip does; without it uv takes a package from the first index that has it. Addresses may hold
+    credentials and are left out of the representation.
     """
 
-    index_url: str | None = None
-    extra_index_urls: tuple[str, ...] = ()
-    find_links: tuple[str, ...] = ()
+    index_url: str | None = field(default=None, repr=False)
+    extra_index_urls: tuple[str, ...] = field(default=(), repr=False)
+    find_links: tuple[str, ...] = field(default=(), repr=False)
     no_index: bool = False
     merge: bool = False
-    variables: tuple[tuple[str, str], ...] = ()
+    variables: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     def arguments(self) -> list[str]:
         """Arguments for `uv pip compile` and `uv pip install`."""
@@ -137,11 +138,7 @@ def _pip_files(environ: Mapping[str, str]) -> list[Path]:
     user = Path(environ.get("XDG_CONFIG_HOME", home / ".config")) / "pip"
     if sys.platform == "darwin":
         system = [Path("/Library/Application Support/pip"), *system]
-        user = (
-            home / "Library/Application Support/pip"
-            if (home / "Library/Application Support/pip").is_dir()
-            else user
-        )
+        user = home / "Library/Application Support/pip" if (home / "Library/Application Support/pip").is_dir() else user
     places = [*system, Path("/etc"), home / ".pip", user, Path(sys.prefix)]
     return [*(place / "pip.conf" for place in places), *([Path(chosen)] if chosen else [])]
 

@@ -65,9 +65,7 @@ def inspect(path: Path) -> Interpreter:
     if not path.exists():
         raise EnvironmentFailure(f"there is no Python at {path}")
     if path.is_dir():
-        raise EnvironmentFailure(
-            f"{path} is a directory: give its interpreter, such as {path / 'bin' / 'python'}"
-        )
+        raise EnvironmentFailure(f"{path} is a directory: give its interpreter, such as {path / 'bin' / 'python'}")
     if not os.access(path, os.X_OK):
         raise EnvironmentFailure(f"{path} is not executable")
     described = _ask(path)
@@ -135,9 +133,7 @@ def installed() -> tuple[Found, ...]:
 
 def _newest_of_each_minor(directories: list[str]) -> dict[tuple[int, int], Found]:
     search = os.pathsep.join(directories)
-    output = run_uv(
-        ["python", "list", "--only-installed", "--output-format", "json"], variables={"PATH": search}
-    )
+    output = run_uv(["python", "list", "--only-installed", "--output-format", "json"], variables={"PATH": search})
     newest: dict[tuple[int, int], tuple[int, Found]] = {}
     for entry in json.loads(output):
         parts, path = entry["version_parts"], entry["path"]

@@ -60,11 +60,7 @@ def parse(text: str, base: Path) -> Requirement:
     """One requirement (PEP 508), URL, or path to a distribution, relative to `base`. Raises SideError."""
     place, _, marker = text.partition(" ;")
     named = "@" in place
-    if (
-        "://" in place.split("@")[0]
-        or re.match(r"[.~/]", place)
-        or (place.endswith((".whl", ".tar.gz")) and not named)
-    ):
+    if "://" in place.split("@")[0] or re.match(r"[.~/]", place) or (place.endswith((".whl", ".tar.gz")) and not named):
         return _from_place(place.strip(), marker, base)
     try:
         parsed = Parsed(text)
@@ -83,11 +79,7 @@ def _from_place(place: str, marker: str, base: Path) -> Requirement:
 def _distribution_name(url: str) -> str:
     file_name = url.split("#")[0].split("?")[0].rsplit("/", 1)[-1].replace("%2B", "+").replace("%2b", "+")
     try:
-        return (
-            parse_wheel_filename(file_name)[0]
-            if file_name.endswith(".whl")
-            else parse_sdist_filename(file_name)[0]
-        )
+        return parse_wheel_filename(file_name)[0] if file_name.endswith(".whl") else parse_sdist_filename(file_name)[0]
     except (InvalidWheelFilename, InvalidSdistFilename):
         return ""
 
@@ -96,9 +88,7 @@ def split(text: str, base: Path) -> list[Requirement]:
     """Requirements separated by spaces; spaces inside a requirement (`torch >= 2.14`, markers) do no harm."""
     found: list[str] = []
     for word in text.split():
-        if found and (
-            not re.match(r"[A-Za-z0-9./~]", word) or word in _JOINING_WORDS or not _complete(found[-1])
-        ):
+        if found and (not re.match(r"[A-Za-z0-9./~]", word) or word in _JOINING_WORDS or not _complete(found[-1])):
             found[-1] = f"{found[-1]} {word}"
         else:
             found.append(word)
@@ -157,9 +147,7 @@ def _line(line: str, base: Path, seen: frozenset[Path]) -> Contents:
     if line.startswith("-"):
         return _option(line, base, seen)
     head, *options = re.split(r"\s+(?=--(?:hash|config-settings|global-option))", line)
-    hashes = frozenset(
-        re.sub(r"--hash[=\s]+", "", option).strip() for option in options if option.startswith("--hash")
-    )
+    hashes = frozenset(re.sub(r"--hash[=\s]+", "", option).strip() for option in options if option.startswith("--hash"))
     return Contents((replace(parse(head, base), hashes=hashes),))
 
 

@@ -59,9 +59,7 @@ def _pythons(side: Side) -> Sequence[Found | Interpreter]:
     if side.python is not None:
         return [find(side.python)]
     if not installed():
-        raise EnvironmentFailure(
-            "no CPython 3.9 or newer was found on this machine: install one or name its path"
-        )
+        raise EnvironmentFailure("no CPython 3.9 or newer was found on this machine: install one or name its path")
     return installed()
 
 
@@ -85,17 +83,13 @@ class _Attempts:
             raise result
         return None
 
-    def first(
-        self, role: str, side: Side, pythons: Sequence[Found | Interpreter], prefer: Lock | None
-    ) -> Lock:
+    def first(self, role: str, side: Side, pythons: Sequence[Found | Interpreter], prefer: Lock | None) -> Lock:
         """The first lock in the order of the Pythons. Raises the failure of the newest one."""
         for python in pythons:
             lock = self.get(role, side, python, prefer)
             if lock is not None:
                 return lock
-        failures = [
-            value for key, value in self._known.items() if key[0] == role and not isinstance(value, Lock)
-        ]
+        failures = [value for key, value in self._known.items() if key[0] == role and not isinstance(value, Lock)]
         tried = ", ".join(python.version for python in pythons)
         raise EnvironmentFailure(f"{failures[0]} (Python tried: {tried})")
 
@@ -105,11 +99,7 @@ class _Attempts:
         self._report(f"resolving the {role} for Python {python.version}")
         try:
             ready = inspect(python.path)
-            return (
-                _existing(side, ready, self._options)
-                if side.interpreter
-                else self._solve(side, ready, prefer)
-            )
+            return _existing(side, ready, self._options) if side.interpreter else self._solve(side, ready, prefer)
         except EnvironmentFailure as failure:
             return EnvironmentFailure(f"the {role} ({side.text}) cannot be had: {failure}")
 
@@ -216,7 +206,6 @@ def _explained(failure: UvFailure, options: Options) -> EnvironmentFailure:
 def _as_pylock(packages: Iterable[tuple[str, str]]) -> str:
     """A lock file with nothing but versions, which uv reads as preferences."""
     tables = (
-        f"[[packages]]\nname = {json.dumps(name)}\nversion = {json.dumps(version)}\n"
-        for name, version in packages
+        f"[[packages]]\nname = {json.dumps(name)}\nversion = {json.dumps(version)}\n" for name, version in packages
     )
     return "\n".join(['lock-version = "1.0"\ncreated-by = "conformance"\n', *tables])

@@ -89,9 +89,7 @@ def parse_side(
     path = base / Path(words).expanduser()
     if path.is_file() and path.suffix != ".whl":
         return _from_file(words, _read_side_file(path), python, full_environment)
-    if re.fullmatch(r"[^\s=<>@\[]*(/[^\s=<>@\[]*|\.(txt|in|cfg|toml|lock))", words) and not words.endswith(
-        ".whl"
-    ):
+    if re.fullmatch(r"[^\s=<>@\[]*(/[^\s=<>@\[]*|\.(txt|in|cfg|toml|lock))", words) and not words.endswith(".whl"):
         raise SideError(f"there is no file {words}")
     return _from_requirements(mask(words), split(words, base), python)
 
@@ -108,9 +106,7 @@ def _existing(words: str, python: str | None, base: Path) -> Side:
 
 def _read_side_file(path: Path) -> Contents:
     if path.suffix in (".toml", ".lock", ".cfg"):
-        raise SideError(
-            f"{path.name} is no requirements file: export one, for example by `uv export` or `pip freeze`"
-        )
+        raise SideError(f"{path.name} is no requirements file: export one, for example by `uv export` or `pip freeze`")
     return read_file(path)
 
 
@@ -155,9 +151,7 @@ def _with_torchvision(roots: tuple[Requirement, ...]) -> tuple[tuple[Requirement
         return roots, ()
     pre = any(Parsed(one.text).specifier.prereleases for one in roots if one.name == "torch")
     added = Requirement(_TORCHVISION_PRE_RELEASE if pre else _TORCHVISION, "torchvision")
-    return (*roots, added), (
-        "torchvision was not named and is added: PyTorch's reference loads its data with it",
-    )
+    return (*roots, added), ("torchvision was not named and is added: PyTorch's reference loads its data with it",)
 
 
 def _require_framework(text: str, names: frozenset[str]) -> None:

@@ -88,6 +88,9 @@ def run_uv(
     finally:
         timer.cancel()
         reader.join(timeout=5)
+        for stream in (process.stdin, process.stdout):
+            with contextlib.suppress(OSError):
+                stream.close()  # type: ignore[union-attr]
     if expired.is_set():
         raise UvFailure(f"uv {arguments[0]} did not end within {time_limit:.0f} s and was stopped")
     if status != 0:

@@ -1,0 +1,226 @@
+"""Environments in the cache: built once, complete or absent, removed by age and never while in use."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections import namedtuple
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from conformance.environments import (
+    Environment,
+    EnvironmentFailure,
+    Lock,
+    Options,
+    build,
+    clear_cache,
+    list_cache,
+    parse_side,
+    resolve_one,
+)
+from conformance.environments import build as build_function
+from conformance.environments.cache import environments_root
+from conformance.environments.uv import UvFailure, run_uv
+from tests.environment_fixtures import index, isolated, options, uv_cache
+
+__all__ = ["index", "isolated", "options", "uv_cache"]
+
+BUILD = sys.modules[build_function.__module__]
+Usage = namedtuple("Usage", "total used free")
+
+
+def lock_of(words: str, options: Options) -> Lock:
+    return resolve_one(parse_side(words), options=options)
+
+
+def names() -> list[str]:
+    return sorted(path.name for path in environments_root().iterdir() if path.is_dir())
+
+
+def fail_when_installing(failure: BaseException) -> Callable[..., str]:
+    """A uv that does everything but install."""
+
+    def run(arguments: list[str], **keywords: object) -> str:
+        if arguments[:2] == ["pip", "install"]:
+            raise failure
+        return run_uv(arguments)
+
+    return run
+
+
+def test_an_environment_is_built_once_and_holds_the_side_only(options: Options) -> None:
+    lock = lock_of("tensorflow-cpu==2.15.1", options)
+    first = build(lock)
+    again = build(lock)
+    assert (first.built, again.built) == (True, False)
+    assert first.directory == again.directory
+    assert first.packages == lock.packages
+    listed = subprocess.run(
+        [first.interpreter, "-c", "import keras; print(keras.__version__)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert listed.stdout.strip() == "2.15.0"
+    (cached,) = list_cache()
+    assert (cached.directory, cached.packages, cached.in_use) == (first.directory, first.packages, True)
+    assert 0 < cached.shared_bytes <= cached.size_bytes
+
+
+def test_the_key_tells_files_and_pythons_apart(options: Options, tmp_path: Path) -> None:
+    lock = lock_of("torch==2.15.0", options)
+    assert lock.key != lock_of("torch==2.14.1", options).key
+    run_uv(["venv", "--quiet", "--python", str(lock.interpreter.path), str(tmp_path / "environment")])
+    same_base = parse_side("torch==2.15.0", python=str(tmp_path / "environment/bin/python"))
+    assert lock.key == resolve_one(same_base, options=options).key
+    other = replace(lock.interpreter, identity=(*lock.interpreter.identity[:-1], "/opt/other"))
+    assert lock.key != replace(lock, interpreter=other).key
+
+
+def test_an_interrupted_build_leaves_nothing_usable(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = lock_of("torch==2.15.0", options)
+    with monkeypatch.context() as patched:
+        patched.setattr(BUILD, "run_uv", fail_when_installing(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            build(lock)
+    assert names() == []
+    assert build(lock).built
+
+
+def test_what_a_killed_build_left_is_removed_at_the_next_use(options: Options) -> None:
+    lock = lock_of("torch==2.15.0", options)
+    directory = build(lock).directory
+    left = directory.with_name(f"{directory.name}.1-2.part")
+    shutil.copytree(directory, left, symlinks=True)
+    build(lock_of("torch==2.14.1", options))
+    assert left.exists(), "held by this process, which still uses the environment of that name"
+    build(lock).release()
+    other = environments_root() / "torch-1-abc.3-4.part"
+    other.mkdir()
+    build(lock_of("tensorflow-cpu", options))
+    assert not other.exists()
+
+
+def test_a_directory_without_its_facts_is_built_anew(options: Options) -> None:
+    lock = lock_of("torch==2.15.0", options)
+    environment = build(lock)
+    environment.release()
+    (environment.directory / "environment.json").unlink()
+    assert build(lock).built
+
+
+def test_an_environment_whose_python_is_gone_is_built_anew(options: Options) -> None:
+    lock = lock_of("torch==2.15.0", options)
+    environment = build(lock)
+    environment.release()
+    environment.interpreter.unlink()
+    environment.interpreter.symlink_to("/nowhere/python")
+    assert build(lock).built
+
+
+def test_two_processes_share_one_build(options: Options, index: str) -> None:
+    code = (
+        "import sys\n"
+        "from conformance.environments import Indexes, Options, build, parse_side, resolve_one\n"
+        "options = Options(indexes=Indexes(index_url=sys.argv[1]))\n"
+        "print(build(resolve_one(parse_side('torch==2.15.0'), options=options)).built)\n"
+    )
+    both = [
+        subprocess.Popen([sys.executable, "-c", code, index], stdout=subprocess.PIPE, text=True, cwd=Path.cwd())
+        for _ in range(2)
+    ]
+    assert sorted(process.communicate()[0].strip() for process in both) == ["False", "True"]
+    assert len(names()) == 1
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [UvFailure("failed to write: No space left on device (os error 28)."), OSError(errno.ENOSPC, "full")],
+)
+def test_a_disk_that_runs_full(failure: Exception, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BUILD, "run_uv", fail_when_installing(failure))
+    with pytest.raises(EnvironmentFailure, match=r"the disk ran full .*conformance cache clear"):
+        build(lock_of("torch==2.15.0", options))
+    assert names() == []
+
+
+def test_too_little_disk_is_refused_before_the_download(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = lock_of("torch==2.15.0", options)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 10**9 - 10**6, 10**6))
+    with pytest.raises(EnvironmentFailure, match=r"has 0\.0 GB free and needs about 0\.2 GB"):
+        build(lock)
+    assert names() == []
+
+
+def test_a_cache_that_cannot_be_written(options: Options, isolated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = lock_of("torch==2.15.0", options)
+    (isolated / "file").write_text("")
+    monkeypatch.setenv("CONFORMANCE_CACHE", str(isolated / "file"))
+    with pytest.raises(EnvironmentFailure, match="CONFORMANCE_CACHE names another directory"):
+        build(lock)
+
+
+def test_the_oldest_unused_environment_makes_room(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    oldest, old, used = (
+        build(lock_of(words, options)) for words in ("torch==2.14.1", "torch==2.15.0", "tensorflow-cpu==2.15.1")
+    )
+    for age, environment in ((30, oldest), (20, old), (90, used)):
+        os.utime(environment.directory / "last-used", (age and 2_000_000_000 - age, 2_000_000_000 - age))
+    oldest.release()
+    old.release()
+    total = sum(one.size_bytes for one in list_cache())
+    monkeypatch.setenv("CONFORMANCE_CACHE_LIMIT", str((total - 1) / 1e9))
+    newest = build(lock_of("tensorflow-cpu==2.16.2", options))
+    left = {one.directory for one in list_cache()}
+    assert oldest.directory not in left
+    assert {used.directory, newest.directory} <= left
+
+
+def test_clearing_spares_what_is_in_use(options: Options) -> None:
+    used, unused = build(lock_of("torch==2.15.0", options)), build(lock_of("torch==2.14.1", options))
+    unused.release()
+    assert clear_cache() == ([unused.directory.name], [used.directory.name])
+    assert names() == [used.directory.name]
+    used.release()
+    assert clear_cache() == ([used.directory.name], [])
+    assert list_cache() == []
+
+
+def test_use_ends_with_the_process_that_used(options: Options) -> None:
+    environment: Environment = build(lock_of("torch==2.15.0", options))
+    environment.release()
+    code = (
+        "import sys, pathlib\n"
+        "from conformance.environments.cache import lease\n"
+        "held = lease(pathlib.Path(sys.argv[1]))\n"
+        "print('held', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    user = subprocess.Popen(
+        [sys.executable, "-c", code, environment.directory],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert user.stdout is not None
+    assert user.stdin is not None
+    with user.stdout, user.stdin:
+        assert user.stdout.readline() == "held\n"
+        assert list_cache()[0].in_use
+        user.send_signal(signal.SIGKILL)
+        user.wait()
+    assert not list_cache()[0].in_use
+
+
+def test_a_limit_that_is_no_number(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONFORMANCE_CACHE_LIMIT", "much")
+    with pytest.raises(EnvironmentFailure, match="give a number of gigabytes"):
+        build(lock_of("torch==2.15.0", options))
