@@ -22,7 +22,7 @@ from reference.data import DIRECTORY
 from reference.oracle import data, ensemble, evaluate, imports, model, objective, train
 from reference.oracle.arithmetic import EXACT, FLOAT32, Arithmetic, RandomRounding
 from reference.workloads import MNIST_MLP
-from tests.oracle_runs import Tensors, arguments, float32, mnist, oracle
+from tests.oracle_runs import arguments, float32, mnist, oracle
 
 GOLDEN = json.loads(Path(__file__).with_name("golden").joinpath("oracle.json").read_text(encoding="utf-8"))
 NORMAL = st.floats(-(2.0**100), 2.0**100).filter(lambda x: x == 0 or abs(x) > 2.0**-100)
@@ -60,9 +60,7 @@ def test_initial_weights_follow_glorot() -> None:
 
 def test_first_batch_matches_fifty_digits() -> None:
     inputs, labels, _ = mnist()
-    loss, gradients = objective.loss_and_gradients(
-        network(), objective.build_loss(MNIST_MLP), inputs[:64], labels[:64]
-    )
+    loss, gradients = objective.loss_and_gradients(network(), objective.build_loss(MNIST_MLP), inputs[:64], labels[:64])
     golden = GOLDEN["first_batch"]
     assert float(loss) == pytest.approx(golden["loss"], rel=1e-15)
     for name, values in golden["gradients"].items():
@@ -94,9 +92,7 @@ def test_one_epoch_matches_long_double() -> None:
 
     images, test_labels = data.load("mnist", DIRECTORY, "test")
     test_inputs = data.preprocess(images)
-    accuracy, loss = evaluate.batched(
-        trained, loss_function, test_inputs, test_labels, test_labels, batch_size=64
-    )
+    accuracy, loss = evaluate.batched(trained, loss_function, test_inputs, test_labels, test_labels, batch_size=64)
     assert accuracy == golden["correct"] / 10_000
     assert accuracy == np.mean(evaluate.predictions(trained, test_inputs) == test_labels)
     assert loss == pytest.approx(
@@ -225,8 +221,7 @@ def test_oracle_needs_nothing_but_numpy_and_parses_on_python_39() -> None:
             for name in names:
                 top = name.partition(".")[0]
                 assert top in {"numpy", "reference", "__future__"} | sys.stdlib_module_names, path
-                if top == "reference":
-                    assert name.startswith(("reference.oracle", "reference.workloads", "reference.data"))
+                assert not name.startswith(("reference.tensorflow", "reference.pytorch")), path
 
 
 # The arithmetics
@@ -319,9 +314,7 @@ def test_noise_scales_with_the_numbers(scale: float) -> None:
     assert 1e-7 < error.std() / scale < 1e-5
 
 
-@pytest.mark.parametrize(
-    "arithmetic", [EXACT, FLOAT32, RandomRounding(5, seed=0)], ids=["64", "32", "random"]
-)
+@pytest.mark.parametrize("arithmetic", [EXACT, FLOAT32, RandomRounding(5, seed=0)], ids=["64", "32", "random"])
 def test_every_operation_agrees_with_float64(arithmetic: Arithmetic) -> None:
     generator = np.random.default_rng(0)
     a = generator.uniform(0.5, 2, (4, 6)).astype(np.float32)
@@ -383,7 +376,8 @@ def test_ensemble_has_every_tensor_of_the_plan() -> None:
     assert set(observed) == names | {f"deviation/{n}" for n in names} | {f"exact/{n}" for n in exact}
     assert observed["deviation/train/losses"].shape == (16, 64)
     for name in names - {"train/losses"}:
-        assert observed[f"deviation/{name}"].shape == (16,)
+        more = name.startswith(("objective/", "train/weights/000001/"))
+        assert observed[f"deviation/{name}"].shape == (64 if more else 16,)
         assert observed[f"exact/{name}"].shape == observed[name].shape
         assert observed[name].dtype == np.float64
 
@@ -425,7 +419,5 @@ def test_weights_behind_pixels_still_zero_are_exact() -> None:
 def test_deviation_grows_with_the_steps() -> None:
     observed = oracle(0, 128)
     for parameter in MNIST_MLP.parameters:
-        early, late = (
-            observed[f"deviation/train/weights/{step:06d}/{parameter.name}"].mean() for step in (4, 128)
-        )
+        early, late = (observed[f"deviation/train/weights/{step:06d}/{parameter.name}"].mean() for step in (4, 128))
         assert late > 3 * early

@@ -14,6 +14,9 @@ from reference.workloads import Workload
 
 OnSteps = Callable[[int], None]
 
+SERIES = ("train/losses", "train/epoch_losses")
+FIRST_UPDATE_GROUPS = 4
+
 
 def run(
     workload: Workload,
@@ -37,22 +40,35 @@ def run(
     of each member from T, (members,) or for the series `train/losses` and `train/epoch_losses`
     (members, length); and, but for series, `exact/T`, bool, of T's shape, True where no member differs at
     all: there rounding makes no difference.
+
+    The first update is made by four times as many members, because a maximum over few is uncertain and there
+    is no earlier step to go by: `objective/...` and the weights after step 1 have (4 * members,) deviations,
+    and each member's deviation of the first loss is the largest of four.
     """
-    arguments = (workload, inputs, targets, initial_weights, test_inputs, steps, record_steps)
-    oracle = observe(EXACT, *arguments)
-    spread = observe(RandomRounding(members, seed), *arguments, on_steps=on_steps)
+    start = (workload, inputs, targets, initial_weights)
+    training = (*start, test_inputs, steps, record_steps)
+    oracle = observe(EXACT, *training)
+    spread = {
+        **observe_training(RandomRounding(members, seed), *training, on_steps),
+        **observe_objective(RandomRounding(FIRST_UPDATE_GROUPS * members, seed), *start),
+        **observe_model(RandomRounding(members, seed), workload, initial_weights, test_inputs),
+    }
     result = dict(oracle)
     for name, values in oracle.items():
         differences = np.abs(spread.pop(name) - values)
         if name in SERIES:
             result[f"deviation/{name}"] = differences
         else:
-            result[f"deviation/{name}"] = differences.reshape(members, -1).max(axis=1)
+            result[f"deviation/{name}"] = differences.reshape(len(differences), -1).max(axis=1)
             result[f"exact/{name}"] = ~differences.any(axis=0)
+
+    first_loss = result["deviation/objective/loss"].reshape(FIRST_UPDATE_GROUPS, members)
+    result["deviation/train/losses"][:, 0] = first_loss.max(axis=0)
+    for parameter in initial_weights:
+        if 1 in record_steps:
+            updated = result[f"deviation/objective/updated/{parameter}"]
+            result[f"deviation/train/weights/000001/{parameter}"] = updated
     return result
-
-
-SERIES = ("train/losses", "train/epoch_losses")
 
 
 def observe(
@@ -64,41 +80,75 @@ def observe(
     test_inputs: np.ndarray,
     steps: int | None = None,
     record_steps: Collection[int] = (),
+) -> dict[str, Array]:
+    """All tensors of one training job in one arithmetic; members, where it has them, along the first axis."""
+    start = (workload, inputs, targets, initial_weights)
+    return {
+        **observe_model(arithmetic, workload, initial_weights, test_inputs),
+        **observe_objective(arithmetic, *start),
+        **observe_training(arithmetic, *start, test_inputs, steps, record_steps),
+    }
+
+
+def observe_model(
+    arithmetic: Arithmetic,
+    workload: Workload,
+    initial_weights: Mapping[str, np.ndarray],
+    test_inputs: np.ndarray,
+) -> dict[str, Array]:
+    """`model/logits` and `model/probabilities` of the test images, from the initial weights."""
+    logits = models.logits(_network(arithmetic, workload, initial_weights), test_inputs)
+    return {"model/logits": logits, "model/probabilities": arithmetic.softmax(logits)}
+
+
+def observe_objective(
+    arithmetic: Arithmetic,
+    workload: Workload,
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    initial_weights: Mapping[str, np.ndarray],
+) -> dict[str, Array]:
+    """`objective/{loss,gradient/<parameter>,updated/<parameter>}` of the first batch."""
+    network = _network(arithmetic, workload, initial_weights)
+    batch = slice(0, workload.batch_size)
+    loss, gradients = objective.loss_and_gradients(
+        network, objective.build_loss(workload), inputs[batch], targets[batch]
+    )
+    objective.apply_gradients(network, objective.build_optimizer(network, workload), gradients)
+    return {
+        "objective/loss": loss,
+        **{f"objective/gradient/{name}": values for name, values in gradients.items()},
+        **{f"objective/updated/{name}": values for name, values in network.weights.items()},
+    }
+
+
+def observe_training(
+    arithmetic: Arithmetic,
+    workload: Workload,
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    initial_weights: Mapping[str, np.ndarray],
+    test_inputs: np.ndarray,
+    steps: int | None = None,
+    record_steps: Collection[int] = (),
     on_steps: OnSteps | None = None,
 ) -> dict[str, Array]:
-    """The tensors of one training job in one arithmetic; members, where it has them, along the first axis.
+    """`train/losses` (steps,), `train/epoch_losses` (whole epochs,), and what the training leads to.
 
-    `model/logits`, `model/probabilities` (test images, initial weights); `objective/loss`,
-    `objective/gradient/<parameter>`, `objective/updated/<parameter>` (first batch); `train/losses` (steps,),
-    `train/epoch_losses` (whole epochs,), `train/weights/<step:06d>/<parameter>`; `evaluate/logits` (test
-    images, last weights).
+    That is `train/weights/<step:06d>/<parameter>`, and `evaluate/logits` of the test images from the last
+    weights.
     """
-    network = models.build_model(workload, arithmetic=arithmetic)
-    models.set_weights(network, initial_weights)
-    loss_function = objective.build_loss(workload)
-    optimizer = objective.build_optimizer(network, workload)
-    first_batch = inputs[: workload.batch_size], targets[: workload.batch_size]
-
+    network = _network(arithmetic, workload, initial_weights)
     tensors: dict[str, Array] = {}
-    tensors["model/logits"] = models.logits(network, test_inputs)
-    tensors["model/probabilities"] = arithmetic.softmax(tensors["model/logits"])
-    loss, gradients = objective.loss_and_gradients(network, loss_function, *first_batch)
-    objective.apply_gradients(network, optimizer, gradients)
-    tensors["objective/loss"] = loss
-    tensors.update({f"objective/gradient/{name}": values for name, values in gradients.items()})
-    tensors.update({f"objective/updated/{name}": values for name, values in network.weights.items()})
-
-    models.set_weights(network, initial_weights)
     losses, epoch_losses = [], []
     counts: list[int] = []
-    for step, (loss, count) in enumerate(
-        islice(_all_updates(network, loss_function, optimizer, inputs, targets), steps or workload.steps), 1
-    ):
+    updates = islice(_updates(network, inputs, targets), steps or workload.steps)
+    for step, (loss, count) in enumerate(updates, 1):
         losses.append(loss)
         counts.append(count)
         if step % workload.steps_per_epoch == 0:
-            last = slice(-workload.steps_per_epoch, None)
-            epoch_losses.append(train.epoch_mean(arithmetic, losses[last], counts[last]))
+            epoch = slice(-workload.steps_per_epoch, None)
+            epoch_losses.append(train.epoch_mean(arithmetic, losses[epoch], counts[epoch]))
         if step in record_steps:
             weights = network.weights.items()
             tensors.update({f"train/weights/{step:06d}/{name}": values for name, values in weights})
@@ -111,15 +161,16 @@ def observe(
     return tensors
 
 
-def _all_updates(
-    network: models.Model,
-    loss_function: objective.LossFunction,
-    optimizer: objective.SGD,
-    inputs: np.ndarray,
-    targets: np.ndarray,
-) -> Iterator[tuple[Array, int]]:
+def _network(arithmetic: Arithmetic, workload: Workload, initial_weights: Mapping[str, np.ndarray]) -> models.Model:
+    network = models.build_model(workload, arithmetic=arithmetic)
+    models.set_weights(network, initial_weights)
+    return network
+
+
+def _updates(network: models.Model, inputs: np.ndarray, targets: np.ndarray) -> Iterator[tuple[Array, int]]:
     """Updates in data-set order, epoch after epoch, without end."""
+    workload = network.workload
+    loss_function = objective.build_loss(workload)
+    optimizer = objective.build_optimizer(network, workload)
     while True:
-        yield from train.updates(
-            network, loss_function, optimizer, inputs, targets, batch_size=network.workload.batch_size
-        )
+        yield from train.updates(network, loss_function, optimizer, inputs, targets, batch_size=workload.batch_size)

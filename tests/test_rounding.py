@@ -1,0 +1,456 @@
+"""The rounding judge allows what rounding does, over real training steps, and nothing much larger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from numpy.typing import NDArray
+
+from conformance.checks import Kind, Step, Verdict
+from conformance.judge import predictions
+from conformance.judge.predictions import compare_accuracies
+from conformance.judge.rounding import FACTOR, Allowance, allowances, compare, compare_pair, ulp32
+from conformance.judge.self_consistency import allowances_from_runs, moved
+from reference.oracle import ensemble
+from reference.oracle.arithmetic import EXACT, FLOAT32, Arithmetic, RandomRounding
+from tests.oracle_runs import Tensors, arguments, float32, oracle, run_in
+
+SEEDS = 20
+SHORT = 32
+LONG = 300
+ONE = np.array([1.0])
+
+
+def worst_ratio(difference: NDArray[np.float64], allowance: Allowance) -> float:
+    """The largest difference in proportion to what is allowed; infinite where nothing is."""
+    allowed = np.asarray(allowance)
+    ratio = np.where(difference > 0, np.inf, 0.0)
+    return float(np.max(np.divide(difference, allowed, out=ratio, where=allowed > 0)))
+
+
+# The allowance
+
+
+def test_allowance_is_three_times_the_largest_deviation() -> None:
+    found = allowances({"x": ONE, "deviation/x": np.array([1e-3, 5e-3, 2e-3])})
+    assert found == {"x": pytest.approx(FACTOR * 5e-3)}
+
+
+def test_a_collapsed_spread_leaves_the_ulp_of_the_largest_element() -> None:
+    found = allowances({"x": np.array([0.1, -3.0]), "deviation/x": np.array([1e-12, 2e-12])})
+    assert found == {"x": FACTOR * 2.0**-22}
+
+
+def test_no_deviation_allows_nothing() -> None:
+    found = allowances({"x": np.array([0.25, -3.0]), "deviation/x": np.zeros(16)})
+    assert found == {"x": 0.0}
+    assert compare("x", np.array([0.25, -3.0], np.float32), np.array([0.25, -3.0]), 0.0).verdict is Verdict.IDENTICAL
+    off = compare("x", np.array([0.25, -3.0000002], np.float32), np.array([0.25, -3.0]), 0.0)
+    assert off.verdict is Verdict.DRIFT
+    assert "nothing is allowed" in off.reason
+
+
+def test_allowance_of_weights_never_falls_with_the_steps() -> None:
+    def weights(deviations: dict[int, float]) -> Tensors:
+        tensors: Tensors = {}
+        for step, deviation in deviations.items():
+            tensors[f"train/weights/{step:06d}/hidden/bias"] = ONE
+            tensors[f"deviation/train/weights/{step:06d}/hidden/bias"] = np.array([deviation])
+        return tensors
+
+    found = allowances({**weights({4: 1e-3, 1: 0.0, 2: 5e-3, 8: 6e-3}), "other": ONE})
+    assert [found[f"train/weights/{step:06d}/hidden/bias"] for step in (1, 2, 4, 8)] == pytest.approx(
+        [0.0, 15e-3, 15e-3, 18e-3]
+    )
+
+
+@settings(deadline=None)
+@given(arrays(np.float64, (3, 10), elements=st.floats(0, 1)), arrays(np.float64, 10, elements=st.floats(-9, 9)))
+def test_allowance_of_a_series_never_falls(deviations: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+    allowance = allowances({"s": values, "deviation/s": deviations})["s"]
+    assert isinstance(allowance, np.ndarray)
+    assert (np.diff(allowance) >= 0).all()
+    assert (allowance >= FACTOR * deviations.max(axis=0)).all()
+    seen = deviations.max(axis=0) > 0
+    assert (allowance[seen] >= FACTOR * ulp32(values[seen])).all()
+
+
+@pytest.mark.parametrize("deviation", [np.array([]), np.array([1.0, np.nan]), np.array([np.inf])])
+def test_unusable_deviations_are_refused(deviation: NDArray[np.float64]) -> None:
+    with pytest.raises(ValueError, match="deviations of x"):
+        allowances({"x": ONE, "deviation/x": deviation})
+
+
+@pytest.mark.parametrize(("value", "ulp"), [(1.0, 2.0**-23), (-1.5, 2.0**-23), (2.0, 2.0**-22), (0.9, 2.0**-24)])
+def test_ulp32(value: float, ulp: float) -> None:
+    assert ulp32(value) == ulp
+
+
+# The comparison
+
+
+@settings(deadline=None)
+@given(
+    arrays(np.float32, array_shapes(max_dims=3, max_side=5), elements=st.floats(-100, 100, width=32)),
+    st.floats(1e-3, 1.0),
+    st.data(),
+)
+def test_only_a_difference_beyond_the_allowance_drifts(
+    values: NDArray[np.float32], allowance: float, drawn: st.DataObject
+) -> None:
+    exact = np.abs(values.astype(np.float64))
+    place = drawn.draw(st.integers(0, values.size - 1))
+    for factor, verdict in [(0.0, Verdict.IDENTICAL), (0.9, Verdict.ROUNDING), (1.1, Verdict.DRIFT)]:
+        changed = exact.copy()
+        changed.flat[place] += factor * allowance
+        result = compare("x", changed, exact, allowance)
+        assert result.verdict is verdict
+        assert result.elements == values.size
+        assert (result.first is not None) == (verdict is Verdict.DRIFT)
+        if factor:
+            assert result.where is not None
+            assert result.where.index == np.unravel_index(place, values.shape)
+            assert result.measured == pytest.approx(factor * allowance, abs=1e-13)
+
+
+def test_place_and_values_are_told() -> None:
+    oracle_value = np.arange(6.0).reshape(2, 3)
+    value = oracle_value.astype(np.float32)
+    value[1, 0] += 0.5
+    value[1, 2] -= 0.75
+    result = compare("w", value, oracle_value, 0.25, training_step=64)
+    assert result.verdict is Verdict.DRIFT
+    assert (result.measured, result.allowed, result.elements) == (0.75, 0.25, 6)
+    assert result.where is not None
+    assert (result.where.index, result.where.training_step) == ((1, 2), 64)
+    assert (result.where.value, result.where.other, result.where.oracle) == (4.25, 5.0, 5.0)
+    assert result.first is not None
+    assert result.first.index == (1, 0)
+    assert result.reason == "w: differs by 0.75, 3 times the allowance; 2 of 6 elements are outside"
+
+
+def test_a_series_is_judged_against_the_allowance_of_each_step() -> None:
+    exact = np.zeros(4)
+    allowance = np.array([1.0, 1.0, 10.0, 10.0])
+    steps = np.arange(1, 5)
+    assert compare("s", np.array([0.5, 0.5, 5.0, 5.0]), exact, allowance).verdict is Verdict.ROUNDING
+    result = compare("s", np.array([0.5, 2.0, 5.0, 30.0]), exact, allowance, training_step=steps)
+    assert result.verdict is Verdict.DRIFT
+    assert result.where is not None
+    assert result.first is not None
+    assert (result.where.training_step, result.first.training_step) == (4, 2)
+    assert (result.measured, result.allowed) == (30.0, 10.0)
+
+
+def test_where_rounding_makes_no_difference_none_is_allowed() -> None:
+    exact = np.array([True, False])
+    value = np.array([1.0, 1.0])
+    assert compare("x", np.array([1.0, 1.1]), value, 0.5, exact=exact).verdict is Verdict.ROUNDING
+    result = compare("x", np.array([1.001, 1.4]), value, 0.5, exact=exact)
+    assert result.verdict is Verdict.DRIFT
+    assert result.allowed == 0
+    assert result.where is not None
+    assert result.where.index == (0,)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (np.full((2, 3), np.nan), "not finite"),
+        (np.array([[1, 2, 3], [4, np.inf, 6]]), "1 of 6 elements are not finite"),
+        (np.zeros((3, 2)), "shape"),
+        (np.zeros((2, 3, 1)), "shape"),
+        (np.zeros((2, 3), np.int64), "dtype int64"),
+        (np.zeros((2, 3), np.complex64), "dtype complex64"),
+    ],
+)
+def test_what_cannot_be_compared_breaks(value: NDArray[Any], reason: str) -> None:
+    oracle_value = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    for result in (
+        compare("x", value, oracle_value, 1e9),
+        compare_pair("x", value, oracle_value, oracle_value, 1e9),
+        compare_pair("x", oracle_value, value, oracle_value, 1e9),
+        compare_pair("x", value, value, oracle_value, 1e9),
+    ):
+        assert result.verdict is Verdict.BREAK
+        assert not result.passed
+        assert reason in result.reason
+
+
+def test_nothing_compared_is_no_pass() -> None:
+    result = compare("x", np.zeros(0), np.zeros(0), 1.0)
+    assert result.verdict is Verdict.BREAK
+    assert result.elements == 0
+    assert "nothing was compared" in result.reason
+
+
+@pytest.mark.parametrize("allowance", [np.nan, np.inf, -1.0])
+def test_an_allowance_that_allows_anything_is_refused(allowance: float) -> None:
+    with pytest.raises(ValueError, match="allowance of x"):
+        compare("x", ONE, ONE, allowance)
+
+
+def test_bits_make_a_pair_identical() -> None:
+    zero, minus = np.array([0.0], np.float32), np.array([-0.0], np.float32)
+    assert compare_pair("x", zero, zero, zero, 1.0).verdict is Verdict.IDENTICAL
+    assert compare_pair("x", zero, minus, zero, 1.0).verdict is Verdict.ROUNDING
+
+
+def test_slack_is_reported() -> None:
+    assert "400 times" in compare("x", ONE + 1 / 256, ONE, 400 / 256).reason
+    assert compare("x", ONE + 1 / 256, ONE, 200 / 256).reason == ""
+
+
+def test_comparison_becomes_a_check() -> None:
+    result = compare("train/losses", ONE + 0.5, ONE, 0.25)
+    check = result.check(Step.TRAIN, "losses", Kind.ROUNDING, ("pytorch", "oracle"), "mnist_mlp", "pytorch", seed=3)
+    assert check.id == "train/losses[mnist_mlp-pytorch-vs-oracle-3-cpu]"
+    assert check.failed
+    assert (check.measured, check.allowed, check.elements) == (0.5, 0.25, 1)
+    assert check.where == result.where
+
+
+# The allowance over real training steps
+
+
+def test_float32_is_within_the_allowance_over_hundreds_of_steps() -> None:
+    tensors, value = oracle(0, LONG), float32(0, LONG)
+    allowed = allowances(tensors)
+    assert len(allowed) == 13 + 10 * 4
+    for name, allowance in allowed.items():
+        result = compare(name, value[name], tensors[name], allowance, exact=tensors.get(f"exact/{name}"))
+        assert result.verdict is Verdict.ROUNDING, result.reason
+        assert result.elements == np.size(value[name])
+
+
+@pytest.mark.parametrize("error", [1e-3, 1e-4])
+def test_wrong_learning_rate_is_caught_at_the_first_update_of_each_bias(error: float) -> None:
+    tensors = oracle(0, SHORT)
+    allowed = allowances(tensors)
+    wrong = run_in(FLOAT32, 0, 1, learning_rate=0.01 * (1 + error))
+    for name in ("objective/updated/hidden/bias", "objective/updated/output/bias"):
+        result = compare(name, wrong[name], tensors[name], allowed[name])
+        assert result.verdict is Verdict.DRIFT
+        assert result.measured is not None
+        assert result.allowed is not None
+        assert result.measured > 30 * result.allowed * error / 1e-4
+
+
+@pytest.mark.parametrize("name", ["hidden/kernel", "output/kernel", "hidden/bias", "output/bias"])
+def test_transposed_or_swapped_weights_are_caught(name: str) -> None:
+    tensors = oracle(0, SHORT)
+    name = f"train/weights/{SHORT:06d}/{name}"
+    allowance = allowances(tensors)[name]
+    value = float32(0, SHORT)[name]
+    assert compare(name, value, tensors[name], allowance).passed
+    assert not compare(name, value.T[::-1], tensors[name], allowance).passed
+
+
+def test_members_left_out_of_their_own_ensemble_are_within_it() -> None:
+    """For 20 seeds, each of 16 members against the allowance that the others make."""
+    worst = 0.0
+    for seed in range(SEEDS):
+        tensors = oracle(seed, SHORT)
+        for member in range(16):
+            others = {
+                name: np.delete(values, member, axis=0) if name.startswith("deviation/") else values
+                for name, values in tensors.items()
+            }
+            for name, allowance in allowances(others).items():
+                worst = max(worst, worst_ratio(tensors[f"deviation/{name}"][member], allowance))
+    assert worst < 1, f"a member reached {worst:.2f} of the allowance"
+    assert worst > 0.3, "an allowance that wide would show nothing"
+
+
+def test_pairs_of_members_are_within_one_allowance() -> None:
+    """Also members, whose errors are as large as errors in float32 can be, seldom differ by more than one."""
+    ratios = []
+    for seed in range(3):
+        allowed = allowances(oracle(seed, SHORT))
+        members = run_in(RandomRounding(16, seed=1000 + seed), seed, SHORT)
+        for name, allowance in allowed.items():
+            for first in range(15):
+                for second in range(first + 1, 16):
+                    difference = np.abs(members[name][first] - members[name][second])
+                    ratios.append(worst_ratio(difference, allowance))
+    assert np.mean(np.array(ratios) > 1) < 1e-3
+    assert 0.2 < np.median(ratios) < 0.6
+
+
+class Sequential(Arithmetic):
+    """Float32 with one term after the other in each sum: the order with the largest errors that anyone uses."""
+
+    def __init__(self) -> None:
+        super().__init__(np.float32)
+
+    def matmul(self, a: Any, b: Any) -> Any:
+        total = np.zeros((a.shape[0], b.shape[1]), np.float32)
+        for column, row in zip(a.T, b, strict=True):
+            total += column[:, None] * row
+        return total
+
+    def sum(self, x: Any, axis: int = -1, keepdims: bool = False) -> Any:
+        return np.add.accumulate(x, axis=axis).take([-1] if keepdims else -1, axis=axis)
+
+
+def test_two_orders_of_summation_are_within_one_allowance_of_each_other_and_of_the_oracle() -> None:
+    tensors = oracle(0, SHORT)
+    blocked, sequential = float32(0, SHORT), run_in(Sequential(), 0, SHORT)
+    for name, allowance in allowances(tensors).items():
+        exact = tensors.get(f"exact/{name}")
+        alone = compare(name, sequential[name], tensors[name], allowance, exact=exact)
+        pair = compare_pair(name, blocked[name], sequential[name], tensors[name], allowance, exact=exact)
+        assert alone.verdict is Verdict.ROUNDING, alone.reason
+        assert pair.passed, pair.reason
+
+
+@pytest.mark.parametrize("length", [64, 1024, 4096, 65536])
+def test_sequential_float32_sums_are_within_the_allowance(length: int) -> None:
+    """The longest errors that float32 makes: one term after the other, in the order of the array."""
+    terms = np.random.default_rng(length).normal(size=(8, length)).astype(np.float32)
+    arithmetic = RandomRounding(16, seed=length)
+    exact = terms.sum(axis=1, dtype=np.float64)
+    deviation = np.abs(arithmetic.sum(arithmetic.array(terms)) - exact).max(axis=1)
+    allowance = allowances({"sum": exact, "deviation/sum": deviation})["sum"]
+    sequential = np.add.accumulate(terms, axis=1)[:, -1]
+    result = compare("sum", sequential, exact, allowance)
+    assert result.verdict is Verdict.ROUNDING, result.reason
+    assert np.abs(sequential - exact).max() > 0.02 * float(allowance)
+
+
+# Predictions
+
+
+LOGITS = np.array([[2.0, 1.0, 0.0], [1.0, 1.0 + 1e-6, 0.0], [0.0, 1.0, 3.0], [5.0, 5.0 - 1e-6, 1.0]])
+LABELS = np.array([0, 1, 2, 1])
+BEST = LOGITS.argmax(axis=1)
+
+
+def predict(values: list[int], others: NDArray[np.int64] = BEST) -> predictions.PredictionComparison:
+    return predictions.compare("evaluate/predictions", np.array(values), others, LABELS, LOGITS, 1e-6)
+
+
+def test_equal_predictions_are_identical() -> None:
+    result = predict([0, 1, 2, 0])
+    assert result.comparison.verdict is Verdict.IDENTICAL
+    assert (result.differences, result.ties, result.comparison.elements) == (0, 0, 4)
+
+
+def test_ties_are_counted_per_class() -> None:
+    result = predict([0, 0, 2, 1])
+    assert result.comparison.verdict is Verdict.ROUNDING
+    assert (result.differences, result.ties) == (2, 2)
+    assert [(c.label, c.examples, c.differences, c.ties) for c in result.classes] == [
+        (0, 1, 0, 0),
+        (1, 2, 2, 2),
+        (2, 1, 0, 0),
+    ]
+    assert result.comparison.measured == pytest.approx(1e-6)
+    assert result.comparison.allowed == 2e-6
+
+
+@pytest.mark.parametrize(("values", "place"), [([1, 1, 2, 0], 0), ([0, 2, 2, 0], 1), ([0, 0, 1, 0], 2)])
+def test_predictions_that_are_no_tie_drift(values: list[int], place: int) -> None:
+    for result in (predict(values), predict(BEST.tolist(), np.array(values))):
+        assert result.comparison.verdict is Verdict.DRIFT
+        assert result.comparison.where is not None
+        assert result.comparison.where.index == (place,)
+        assert result.comparison.first is not None
+        assert result.differences > result.ties or place != 2
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [([0, 1, 2], "shape"), ([0, 1, 2, 3], "class 3"), ([0, 1, 2, -1], "class -1"), ([0.0, 1, 2, 0], "dtype")],
+)
+def test_impossible_predictions_break(values: list[int], reason: str) -> None:
+    result = predict(values).comparison
+    assert result.verdict is Verdict.BREAK
+    assert reason in result.reason
+
+
+def test_accuracies_may_differ_by_the_ties() -> None:
+    reported = float(np.float32(0.8604))  # Keras reports in float32
+    assert compare_accuracies("accuracy", reported, 0.8604, 10_000, 0).verdict is Verdict.IDENTICAL
+    assert compare_accuracies("accuracy", 0.8605, 0.8604, 10_000, 1).verdict is Verdict.ROUNDING
+    assert compare_accuracies("accuracy", 0.8606, 0.8604, 10_000, 1).verdict is Verdict.DRIFT
+    for wrong in (0.86045, np.nan, 1.5, -0.5):
+        assert compare_accuracies("accuracy", wrong, 0.8604, 10_000, 1).verdict is Verdict.BREAK
+
+
+# Self-consistency
+
+
+def moved_runs(steps: int) -> tuple[Tensors, list[Tensors]]:
+    """A run in float64, and 16 from moved inputs and weights, as of a framework that has float64."""
+    start = arguments(0, steps)
+    runs = []
+    for run in range(16):
+        generator = np.random.default_rng(run)
+        weights = start["initial_weights"]
+        runs.append(
+            ensemble.observe(
+                EXACT,
+                **{
+                    **start,
+                    "inputs": moved(start["inputs"][: 64 * steps], generator),
+                    "test_inputs": moved(start["test_inputs"], generator),
+                    "initial_weights": {
+                        name: moved(values, generator, values.shape[0] if values.ndim == 2 else 0)
+                        for name, values in weights.items()
+                    },
+                },
+            )
+        )
+    return ensemble.observe(EXACT, **start), runs
+
+
+def test_self_consistency_allows_float32_and_catches_a_wrong_learning_rate() -> None:
+    unmoved, runs = moved_runs(16)
+    allowed = allowances_from_runs(unmoved, runs)
+    right = run_in(FLOAT32, 0, 16)
+    wrong = run_in(FLOAT32, 0, 16, learning_rate=0.01 * 1.001)
+    for name in unmoved:
+        result = compare(name, right[name], unmoved[name], allowed[name])
+        assert result.verdict is Verdict.ROUNDING, result.reason
+    for name in ("objective/updated/hidden/bias", "objective/updated/output/bias"):
+        assert compare(name, wrong[name], unmoved[name], allowed[name]).verdict is Verdict.DRIFT
+
+
+def test_moves_are_half_an_ulp_and_keep_zeros() -> None:
+    generator = np.random.default_rng(0)
+    values = np.array([0.0, 1.0, -3.0, 1e-20], np.float32).repeat(200)
+    result = moved(values, generator)
+    assert (result[:200] == 0).all()
+    distance = np.abs(result - values)[200:] / ulp32(values[200:])
+    assert 0.49 < distance.max() <= 0.5
+    assert np.std(result[200:400] - 1) == pytest.approx(2.0**-23 / np.sqrt(12), rel=0.1)
+
+
+def test_moved_kernels_give_the_random_walk_of_a_float32_sum() -> None:
+    length, units = 400, 4000
+    inputs = np.random.default_rng(1).normal(size=length)
+    kernel = np.repeat(np.random.default_rng(2).normal(size=(length, 1)), units, axis=1).astype(np.float32)
+    terms = inputs * kernel[:, 0].astype(np.float64)
+    error = inputs @ moved(kernel, np.random.default_rng(3), length) - terms.sum()
+    walk = (2.0**-24 / np.sqrt(3)) ** 2 * (length * terms.sum() ** 2 / 3 + length * np.sum(terms**2) / 2)
+    assert error.var() == pytest.approx(walk, rel=0.1)
+
+
+def test_too_few_or_unlike_runs_are_refused() -> None:
+    run = {"x": ONE}
+    with pytest.raises(ValueError, match="15 runs where 16"):
+        allowances_from_runs(run, [run] * 15)
+    with pytest.raises(ValueError, match="x is missing"):
+        allowances_from_runs(run, [run] * 15 + [{}])
+    with pytest.raises(ValueError, match="another shape"):
+        allowances_from_runs(run, [run] * 15 + [{"x": np.ones(2)}])
+    with pytest.raises(ValueError, match="x is empty"):
+        allowances_from_runs({"x": np.ones(0)}, [{"x": np.ones(0)}] * 16)
+    with pytest.raises(ValueError, match="not finite"):
+        allowances_from_runs(run, [run] * 15 + [{"x": np.array([np.nan])}])
