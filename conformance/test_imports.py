@@ -21,14 +21,3 @@ def test_environment(case: Case, laboratory: Laboratory, verify: Verify, options
 def test_variants(case: Case, laboratory: Laboratory, verify: Verify) -> None:
     """The variants that this suite plans with are the ones that the references offer."""
     verify(imports.variants(case, laboratory.observe(case, "imports")))
-
-
-@pytest.mark.each("framework")
-def test_legacy_arguments(case: Case, laboratory: Laboratory, verify: Verify) -> None:
-    """The article's own spelling of the learning rate still does what it says, or the ledger says why not."""
-    spellings = ["lr"] if case.framework == "pytorch" else ["lr", "learning_rate"]
-    verify(
-        check
-        for spelling in spellings
-        for check in imports.legacy_arguments(case, spelling, laboratory.observe(case, "tutorial", f"{spelling}=0.25"))
-    )

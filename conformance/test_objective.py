@@ -27,3 +27,11 @@ def test_loss_gradients_and_first_update(case: Case, laboratory: Laboratory, ver
 def test_loss_edge_cases(case: Case, laboratory: Laboratory, verify: Verify) -> None:
     """Where the two losses really differ, they differ by what the ledger says."""
     verify(objective.edge_cases(case, laboratory.observe(case, "objective"), laboratory.partner(case, "objective")))
+
+
+@pytest.mark.each("framework")
+def test_legacy_arguments(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """The article's own spelling of the learning rate still does what it says, or the ledger says why not."""
+    spellings = ["lr"] if case.framework == "pytorch" else ["lr", "learning_rate"]
+    observed = {spelling: laboratory.observe(case, "tutorial", f"{spelling}=0.25") for spelling in spellings}
+    verify(check for spelling in spellings for check in objective.legacy_arguments(case, spelling, observed[spelling]))

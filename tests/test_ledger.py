@@ -19,7 +19,7 @@ VERSIONS = {"tensorflow": "2.21.0", "keras": "3.15.1", "torch": "2.15.0+cpu"}
 KNOWN = {
     "data/preprocessing_inside",
     "evaluate/shipped_defaults",
-    "imports/legacy_arguments/*",
+    "objective/legacy_arguments/*",
     "objective/edge_cases/*",
 }
 ENTRY: dict[str, Any] = {
@@ -85,7 +85,7 @@ def test_our_own_ledger_accepts_what_was_measured() -> None:
         check(contract="edge_cases/unnormalised_probabilities", measured=0.9162907600402832),
         check(contract="edge_cases/saturated_probabilities", measured=inf),
         check(contract="edge_cases/saturated_logits", measured=0.0, verdict=Verdict.IDENTICAL),
-        check(step=Step.IMPORTS, contract="legacy_arguments/lr", subjects=("tensorflow",), measured=inf),
+        check(step=Step.OBJECTIVE, contract="legacy_arguments/lr", subjects=("tensorflow",), measured=inf),
         check(step=Step.DATA, contract="preprocessing_inside", measured=5.9604645e-08),
         check(step=Step.EVALUATE, contract="shipped_defaults", measured=0.0101, verdict=Verdict.DRIFT),
     ]
@@ -96,7 +96,7 @@ def test_our_own_ledger_accepts_what_was_measured() -> None:
 
 
 def test_an_ignored_learning_rate_has_its_own_versions() -> None:
-    legacy = check(step=Step.IMPORTS, contract="legacy_arguments/lr", subjects=("tensorflow",), measured=0.24)
+    legacy = check(step=Step.OBJECTIVE, contract="legacy_arguments/lr", subjects=("tensorflow",), measured=0.24)
     run = RunFacts.of([legacy], {"tensorflow-cpu": "2.15.1", "keras": "2.15.0"})
     judged, problems = apply(load(OWN, KNOWN), [legacy], run, today=TODAY)
     assert (judged[0].ledger_id, problems) == ("sgd-lr-ignored", ())
@@ -150,9 +150,7 @@ def test_two_entries_share_a_check_by_their_bands(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("strict", [True, False])
 def test_an_entry_that_does_not_occur_is_stale(tmp_path: Path, strict: bool) -> None:
-    accepted, problems = judge(
-        entries(tmp_path, {}), check(verdict=Verdict.ROUNDING, measured=0.0), strict=strict
-    )
+    accepted, problems = judge(entries(tmp_path, {}), check(verdict=Verdict.ROUNDING, measured=0.0), strict=strict)
     assert accepted == [None]
     assert [problem.fails for problem in problems] == [strict]
     assert "no longer diverges" in problems[0].message
@@ -308,7 +306,7 @@ def test_accept_adds_a_waiver_that_then_holds(tmp_path: Path) -> None:
 def test_accept_makes_the_file_and_holds_an_exact_check_to_its_size(tmp_path: Path) -> None:
     path = tmp_path / "new.toml"
     raised = check(
-        step=Step.IMPORTS,
+        step=Step.OBJECTIVE,
         contract="legacy_arguments/lr",
         kind=Kind.EXACT,
         subjects=("tensorflow@candidate",),

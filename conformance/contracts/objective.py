@@ -71,3 +71,29 @@ def _edge_case(case: Case, name: str, ours: float, theirs: float) -> Check:
         reason="" if passed else f"the loss is {ours:g} in one and {theirs:g} in the other",
     )
     return file(case, Step.OBJECTIVE, f"edge_cases/{name}", Kind.ROUNDING, comparison)
+
+
+def legacy_arguments(case: Case, spelling: str, observed: Observation) -> Iterator[Check]:
+    """`SGD(lr=0.25)`, as the article's time wrote it, trains at 0.25, and so does today's spelling.
+
+    Measured: how far the rate in force lies from the one asked for; infinite where the framework raised.
+    """
+    asked = float(observed.key.variant.partition("=")[2])
+    raised = observed.facts["exception"]
+    in_force = np.inf if raised else float(observed.facts["configuration"]["learning_rate"])
+    deviation = abs(np.float32(in_force) - np.float32(asked)) if np.isfinite(in_force) else np.inf
+    comparison = Comparison(
+        verdict=Verdict.BREAK if deviation else Verdict.IDENTICAL,
+        measured=float(deviation),
+        allowed=0.0,
+        where=Where("optimizer/learning_rate", value=str(in_force), other=str(asked)),
+        elements=1,
+        reason=_why(spelling, asked, in_force, raised) if deviation else "",
+    )
+    yield file(case, Step.OBJECTIVE, f"legacy_arguments/{spelling}", Kind.EXACT, comparison)
+
+
+def _why(spelling: str, asked: float, in_force: float, raised: dict[str, str] | None) -> str:
+    if raised:
+        return f"SGD({spelling}={asked:g}) raised {raised['kind']}: {raised['message'].splitlines()[0]}"
+    return f"SGD({spelling}={asked:g}) trains at {in_force:g}: the argument is ignored"
