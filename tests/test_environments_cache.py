@@ -45,13 +45,12 @@ def names() -> list[str]:
     return sorted(path.name for path in environments_root().iterdir() if path.is_dir())
 
 
-def fail_when_installing(failure: BaseException) -> Callable[..., str]:
-    """A uv that does everything but install."""
+def failing(failure: BaseException) -> Callable[..., None]:
+    """An installation that fails."""
 
-    def run(arguments: list[str], **keywords: object) -> str:
-        if arguments[:2] == ["pip", "install"]:
-            raise failure
-        return run_uv(arguments)
+    def run(arguments: list[str], **keywords: object) -> None:
+        assert arguments[:2] == ["pip", "install"]
+        raise failure
 
     return run
 
@@ -88,7 +87,7 @@ def test_the_key_tells_files_and_pythons_apart(options: Options, tmp_path: Path)
 def test_an_interrupted_build_leaves_nothing_usable(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     lock = lock_of("torch==2.15.0", options)
     with monkeypatch.context() as patched:
-        patched.setattr(BUILD, "run_uv", fail_when_installing(KeyboardInterrupt()))
+        patched.setattr(BUILD, "run_uv_or_offline", failing(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             build(lock)
     assert names() == []
@@ -146,7 +145,7 @@ def test_two_processes_share_one_build(options: Options, index: str) -> None:
     [UvFailure("failed to write: No space left on device (os error 28)."), OSError(errno.ENOSPC, "full")],
 )
 def test_a_disk_that_runs_full(failure: Exception, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(BUILD, "run_uv", fail_when_installing(failure))
+    monkeypatch.setattr(BUILD, "run_uv_or_offline", failing(failure))
     with pytest.raises(EnvironmentFailure, match=r"the disk ran full .*conformance cache clear"):
         build(lock_of("torch==2.15.0", options))
     assert names() == []

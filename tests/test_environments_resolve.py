@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import os
 import stat
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from conformance.environments import (
     Indexes,
     Options,
     build,
+    clear_cache,
     packages_changed,
     parse_side,
     resolve,
@@ -145,6 +149,38 @@ def test_an_index_that_does_not_answer(isolated: Path, monkeypatch: pytest.Monke
     with pytest.raises(EnvironmentFailure, match=r"Nothing usable is cached. Check the network") as caught:
         resolve_one(parse_side("torch"), options=closed)
     assert "s3cret" not in str(caught.value)
+
+
+def test_uvs_cache_serves_where_the_network_does_not(
+    index: str, isolated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
+    handler = functools.partial(SilentPages, directory=index.removeprefix("file://"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as serving:
+        thread = threading.Thread(target=serving.serve_forever)
+        thread.start()
+        served = Options(indexes=Indexes(index_url=f"http://127.0.0.1:{serving.server_port}"))
+        online = resolve_one(parse_side("torch==2.15.0"), options=served)
+        build(online).release()
+        serving.shutdown()
+        thread.join()
+    clear_cache()
+    offline = resolve_one(parse_side("torch==2.15.0"), options=served)
+    assert offline.key == online.key
+    assert "could not be reached" in offline.notes[-1]
+    assert build(offline).built
+
+
+class SilentPages(http.server.SimpleHTTPRequestHandler):
+    """Serves a directory, has nothing kept, and logs nothing."""
+
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "max-age=0")
+        super().end_headers()
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
 
 
 def test_a_cpu_only_torch_beside_another_torchvision_is_pointed_out(options: Options, tmp_path: Path) -> None:

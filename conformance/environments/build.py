@@ -16,7 +16,7 @@ from conformance.environments import cache
 from conformance.environments.errors import EnvironmentFailure
 from conformance.environments.interpreters import inspect
 from conformance.environments.lock import Lock, Pin
-from conformance.environments.uv import Progress, UvFailure, cache_directory, run_uv
+from conformance.environments.uv import Progress, UvFailure, cache_directory, run_uv, run_uv_or_offline
 
 # Installed bytes for each byte of wheel, measured: torch 2.15 with CUDA wheels 1.8, tensorflow-cpu 2.16 4.0.
 _UNPACKED = 4.2
@@ -135,7 +135,7 @@ def _build(lock: Lock, directory: Path, on_progress: Progress | None) -> None:
         size = f"{lock.download_bytes / 1e9:.2f} GB of wheels"
         report(f"installing {len(lock.pins)} packages ({size} unless cached)")
         try:
-            run_uv(install, variables=variables, on_progress=_only_downloads(on_progress))
+            run_uv_or_offline(install, variables=variables, on_progress=_only_downloads(on_progress))
         except UvFailure as failure:
             raise EnvironmentFailure(_install_reason(failure, lock, directory.parent)) from failure
         _write_facts(lock, part)

@@ -16,7 +16,7 @@ from conformance.environments.errors import EnvironmentFailure
 from conformance.environments.interpreters import Found, Interpreter, find, inspect, installed
 from conformance.environments.lock import Lock, Options, pin_of
 from conformance.environments.side import Side, frameworks_in
-from conformance.environments.uv import Progress, UvFailure, run_uv
+from conformance.environments.uv import Progress, UvFailure, run_uv_or_offline
 
 _ABOUT_PYTHON = re.compile(r"Python|ABI tag|platform tag|usable wheels")
 
@@ -175,18 +175,12 @@ def _compile(
         ]
         roots = "".join(f"{one.text}\n" for one in side.roots)
         variables = options.indexes.environment(os.environ)
-        note: tuple[str, ...] = ()
         try:
-            run_uv(arguments, variables=variables, stdin=roots)
-        except UvFailure as failure:
-            if not failure.of_network:
-                raise _explained(failure, options) from failure
-            try:
-                run_uv([*arguments, "--offline"], variables=variables, stdin=roots)
-            except UvFailure:
-                raise _explained(failure, options) from failure
-            note = (f"the package index could not be reached; resolved from uv's cache ({failure})",)
-        return tomllib.loads(output.read_text(encoding="utf-8")), note
+            failure = run_uv_or_offline(arguments, variables=variables, stdin=roots)
+        except UvFailure as failed:
+            raise _explained(failed, options) from failed
+        note = f"the package index could not be reached; resolved from uv's cache ({failure})"
+        return tomllib.loads(output.read_text(encoding="utf-8")), (note,) if failure else ()
 
 
 def _explained(failure: UvFailure, options: Options) -> EnvironmentFailure:

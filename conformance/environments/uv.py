@@ -98,6 +98,31 @@ def run_uv(
     return output
 
 
+def run_uv_or_offline(
+    arguments: Sequence[str],
+    *,
+    variables: Mapping[str, str],
+    stdin: str = "",
+    on_progress: Progress | None = None,
+) -> UvFailure | None:
+    """Run uv; where the network fails, once more with what uv's cache holds.
+
+    Returns the network's failure where the cache sufficed, and None where it was not needed. Raises UvFailure,
+    the network's own where the cache did not help.
+    """
+    try:
+        run_uv(arguments, variables=variables, stdin=stdin, on_progress=on_progress)
+    except UvFailure as failure:
+        if not failure.of_network:
+            raise
+        try:
+            run_uv([*arguments, "--offline"], variables=variables, stdin=stdin, on_progress=on_progress)
+        except UvFailure:
+            raise failure from None
+        return failure
+    return None
+
+
 def _converse(process: subprocess.Popen[str], stdin: str) -> str:
     assert process.stdin is not None
     assert process.stdout is not None
