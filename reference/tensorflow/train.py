@@ -60,11 +60,11 @@ def train_step(
     model: Model, loss_function: Loss, optimizer: Optimizer, inputs: Tensor, targets: Tensor, **options: Any
 ) -> list[float]:
     """fit() with a train_step() of our own, which also reports the loss of every single step."""
-    custom = _CustomModel(model.inputs[0], model.outputs[0])
+    custom = CustomModel(model.inputs[0], model.outputs[0])
     return fit(custom, loss_function, optimizer, inputs, targets, **options)
 
 
-class _CustomModel(tf.keras.Model):  # type: ignore[misc]
+class CustomModel(tf.keras.Model):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.mean_loss = tf.keras.metrics.Mean()
