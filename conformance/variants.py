@@ -62,7 +62,7 @@ def doubling(last: int) -> list[int]:
 TRAIN = (
     Variant("tape", "tensorflow", complete=True),
     Variant("fit", "tensorflow", counterpart="tape", reports_steps=False),
-    Variant("train_step", "tensorflow", counterpart="tape", reports_steps=False),
+    Variant("train_step", "tensorflow", counterpart="tape"),
     Variant("eager", "tensorflow", examples=64 * 64),
     Variant("epoch_graph", "tensorflow", records="epochs"),
     Variant("epoch_xla", "tensorflow", records="epochs"),
