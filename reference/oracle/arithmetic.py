@@ -133,34 +133,28 @@ class RandomRounding(Arithmetic):
 
         `a` and `b` have the same number of axes.
         """
-        length = a.shape[-1]
-        same_for_all = a.strides[0] == 0 and b.strides[0] == 0
-        a, b = _once(a), _once(b)
-        squares_a, unit_a = _squares(a)
-        squares_b, unit_b = _squares(b)
-        total, squares = _product(a, b), _product(squares_a, squares_b)
-        if same_for_all:
-            total, squares = (np.repeat(x[None], self.members, axis=0) for x in (total, squares))
-        return self._accumulated(total, squares, unit_a * unit_b, length)
+        total = _product(_once(a), _once(b))
+        if a.strides[0] == b.strides[0] == 0:
+            total = np.repeat(total[None], self.members, axis=0)
+        squares = np.matmul(np.square(a[0]), np.square(b[0]))
+        return self._accumulated(total, squares, a.shape[-1])
 
     def sum(self, x: Array, axis: int = -1, keepdims: bool = False) -> Array:
         """Sum along one axis, with the noise of a contraction, rounded at random."""
-        squares, unit = _squares(x)
-        total, squares = _sum(x, axis, keepdims), _sum(squares, axis, keepdims)
-        return self._accumulated(total, squares, unit, x.shape[axis])
+        squares = _sum(np.square(x[0]), axis, keepdims)
+        return self._accumulated(_sum(x, axis, keepdims), squares, x.shape[axis])
 
-    def _accumulated(self, total: Array, squares: Array, unit: float, length: int) -> Array:
-        """`total` with noise and rounding; `squares` sums the squared terms, measured in `unit`."""
-        if length > 1 and np.isfinite(unit):
-            noise = np.multiply(total, 1 / unit, dtype=np.float32, casting="same_kind")
-            noise *= noise
-            noise *= length / 3
-            squares *= length / 2
-            noise += squares
-            np.sqrt(noise, out=noise)
+    def _accumulated(self, total: Array, squares: Array, length: int) -> Array:
+        """`total` with noise and rounding; `squares` are the first member's terms squared and summed.
+
+        Its noise is that of the first member for all: the others differ from it by rounding only.
+        """
+        if length > 1:
+            size = np.sqrt(length / 3 * np.square(total[0]) + length / 2 * squares)
+            size = np.where(np.isfinite(size), size, 0).astype(np.float32)
+            noise = _repeated_like(total, size)
             flat = _flat(noise)
             flat *= self._draw(self._normal_pool, self._normals, flat.size)
-            noise *= unit
             total += noise
         return self._round(total)
 
@@ -211,19 +205,12 @@ def _once(x: Array) -> Array:
     return x[0] if x.strides[0] == 0 else x
 
 
-def _squares(x: Array) -> tuple[Array, float]:
-    """The squares of x in float32, and the unit in which x was measured for that, a power of two.
-
-    The unit is near the largest element, so that nothing overflows, and infinite where x is not finite. Noise
-    needs no more than float32, which takes half the time.
-    """
-    largest = float(max(x.max(), -x.min()))
-    if not np.isfinite(largest):
-        return np.zeros_like(x, dtype=np.float32), np.inf
-    unit = 2.0 ** int(np.frexp(largest)[1])
-    scaled = np.multiply(x, 1 / unit, dtype=np.float32, casting="same_kind")
-    scaled *= scaled
-    return scaled, unit
+def _repeated_like(total: Array, one: Array) -> Array:
+    """`one` repeated for every member, in the order in which `total` lies in memory."""
+    members = len(total)
+    if total.flags.c_contiguous:
+        return np.repeat(one[None], members, axis=0)
+    return np.repeat(one[:, None], members, axis=1).swapaxes(0, 1)
 
 
 def _product(a: Array, b: Array) -> Array:
