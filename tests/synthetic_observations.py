@@ -31,7 +31,7 @@ def observed(frameworks: Iterable[str] = ("tensorflow", "pytorch"), seed: int = 
     found = file("oracle", "ensemble", tensors, seed=seed)
     images, labels = _digits(random)
     for framework in frameworks:
-        data = {
+        data: dict[str, NDArray[Any]] = {
             "data/train/images": images,
             "data/train/labels": labels,
             "data/test/labels": labels,

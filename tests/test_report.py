@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 from conformance import verdict_file
+from conformance.census import CensusComparison
 from conformance.checks import Step
 from conformance.judge.rounding import allowances
 from conformance.report import markdown, palette, plots, series, summary
@@ -118,8 +120,8 @@ def test_terminal_shows_what_a_gate_changed_and_how_fast_it_is() -> None:
 
 def test_a_short_census_is_listed() -> None:
     run = synthetic_runs.conforming()
-    short = synthetic_runs.CensusComparison(judged=True, reason="", short=("data: 2 checks, 3 expected",))
-    text = as_text(synthetic_runs.replace(run, census_comparison=short))
+    short = CensusComparison(judged=True, reason="", short=("data: 2 checks, 3 expected",))
+    text = as_text(replace(run, census_comparison=short))
     assert "data: 2 checks, 3 expected" in text
     assert "verdict: break  exit status 1" in text
 
@@ -358,7 +360,7 @@ def test_page_says_what_the_run_has_to_tell(name: str, expected: list[str]) -> N
 
 @pytest.mark.usefixtures("undrawn")
 def test_every_figure_that_is_missing_says_why() -> None:
-    run = synthetic_runs.replace(synthetic_runs.conforming(), throughput=())
+    run = replace(synthetic_runs.conforming(), throughput=())
     found = sections(run, {}, {}, WORKLOADS)
     assert [section.missing for section in found] == [
         "No observation of the data step holds images.",
@@ -428,7 +430,7 @@ def test_markdown_of_a_gate_can_be_judged_by_itself() -> None:
 
 
 def test_long_lists_are_cut_and_say_so() -> None:
-    run = synthetic_runs.replace(synthetic_runs.conforming(), warnings=tuple(f"warning {n}" for n in range(50)))
+    run = replace(synthetic_runs.conforming(), warnings=tuple(f"warning {n}" for n in range(50)))
     text = markdown.page(run)
     assert "warning 19" in text
     assert "warning 20" not in text
