@@ -144,10 +144,19 @@ class Run:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of the checks that no ledger entry accepts; `break` where checks are missing."""
+        """The worst of the checks that no ledger entry accepts; `break` where checks are missing.
+
+        A check of one side of a gate that holds says nothing about the change from one side to the other:
+        rounding against the oracle is every framework's ordinary state. Only if it fails does it count.
+        """
         if not self.checks or self.census_comparison.short:
             return Verdict.BREAK
-        return worst(check.verdict for check in self.checks if check.ledger_id is None)
+        return worst(check.verdict for check in self.checks if self.decides(check))
+
+    def decides(self, check: Check) -> bool:
+        """Whether the check's verdict is part of the run's."""
+        of_one_side = sum("@" in subject for subject in check.subjects) == 1
+        return check.failed if of_one_side else check.ledger_id is None
 
     @property
     def incomplete(self) -> tuple[str, ...]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from conformance.checks import Check, Kind, Step, Verdict, worst
+from conformance.checks import Kind, Step, Verdict, worst
 from conformance.divergence import Divergence, ratio
 from conformance.verdict import Run, SpeedVerdict
 
@@ -42,7 +41,7 @@ class Cell:
 
 def cells(run: Run) -> list[Cell]:
     """The table, step by step in their order, each with every framework of the run."""
-    return [_cell(run.checks, step, framework) for step in Step for framework in frameworks(run)]
+    return [_cell(run, step, framework) for step in Step for framework in frameworks(run)]
 
 
 def frameworks(run: Run) -> list[str]:
@@ -53,14 +52,14 @@ def frameworks(run: Run) -> list[str]:
     return sorted(named, key=lambda name: (order.index(name) if name in order else len(order), name))
 
 
-def _cell(checks: Iterable[Check], step: Step, framework: str) -> Cell:
-    mine = [check for check in checks if check.step is step and check.framework == framework]
+def _cell(run: Run, step: Step, framework: str) -> Cell:
+    mine = [check for check in run.checks if check.step is step and check.framework == framework]
     judged = [check for check in mine if check.ledger_id is None]
     ratios = [ratio(check) for check in judged if check.kind in (Kind.ROUNDING, Kind.SELF_CONSISTENCY)]
     return Cell(
         step=step,
         framework=framework,
-        verdict=worst(check.verdict for check in judged) if mine else None,
+        verdict=worst(check.verdict for check in mine if run.decides(check)) if mine else None,
         checks=len(mine),
         ratio=max((value for value in ratios if value is not None), default=None),
         elements=sum(check.elements for check in mine),
@@ -161,7 +160,9 @@ def number_text(value: float | str | None) -> str:
 
 def size_text(value: float | None) -> str:
     """A distance or an allowance: three digits are enough to read it."""
-    return "-" if value is None else f"{value:.3g}"
+    if value is None:
+        return "-"
+    return f"{value:.2e}" if 0 < abs(value) < 0.01 else f"{value:.3g}"
 
 
 def time_text(started: str) -> str:

@@ -1,0 +1,1 @@
+"""The upgrade gate: two environments observed side by side, and one verdict."""

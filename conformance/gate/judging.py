@@ -1,0 +1,94 @@
+"""From what was observed of both sides to the checks of the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from conformance.cases import Case
+from conformance.census import NotRun
+from conformance.checks import Check, Kind, Step, Verdict
+from conformance.contracts.filing import file
+from conformance.gate.pair_contracts import new_warnings, pair_checks
+from conformance.gate.plan import STEP_OF
+from conformance.gate.records import Failure, Records
+from conformance.gate.request import BASELINE, CANDIDATE
+from conformance.gate.side_contracts import View, side_checks
+from conformance.gate.sides import ReadySide, ReadySides
+from conformance.judge.comparison import Comparison
+from conformance.observations import Key
+from conformance.worker import ObservationFailed
+from reference.workloads import Workload
+
+_ABSENT = {
+    "DeviceMissing": True,
+    "InvalidCxxCompiler": False,
+}
+"""What a machine may simply lack, by the exception that says so, and whether a gate is nothing without it."""
+
+
+def judge(
+    sides: ReadySides, workload: Workload, device: str, seed: int, records: Mapping[str, Records]
+) -> Iterator[Check]:
+    """Every check of a workload: failures first, then each side's own, then those between the sides."""
+    for framework in sides.frameworks:
+        views = {}
+        for side in (sides.baseline, sides.candidate):
+            case = Case(workload, framework, device, seed=seed, side=side.name)
+            views[side.name] = View(case, records[side.name], records["oracle"])
+            yield from _failures(case, records[side.name])
+            yield from side_checks(views[side.name], side.subjects[framework, device].threads)
+        partner = f"{framework}@{BASELINE}"
+        case = Case(workload, framework, device, partner, seed=seed, side=CANDIDATE)
+        view = View(case, records[CANDIDATE], records["oracle"])
+        yield from pair_checks(view, views[BASELINE])
+        pairs = [
+            (observation, records[BASELINE].made[key])
+            for key, observation in records[CANDIDATE].made.items()
+            if key.framework == framework and key.workload == workload.name and key in records[BASELINE].made
+        ]
+        if pairs:
+            yield new_warnings(case, pairs)
+    for lacking, framework in sides.lone_frameworks():
+        yield _dropped(Case(workload, framework, device, side=lacking.name), lacking)
+
+
+def not_run(records: Mapping[str, Records]) -> list[NotRun]:
+    """What this machine lacks, so that it could not be observed."""
+    found: dict[NotRun, None] = {}
+    for name, side in records.items():
+        for key, failure in side.failed.items():
+            if _is_absence(failure):
+                assert isinstance(failure, ObservationFailed)
+                what = f"{name} {key.framework} {key.variant or f'on {key.device}'}"
+                reason = failure.message.splitlines()[0]
+                required = _ABSENT[failure.kind]
+                found[NotRun(what, reason, required, key.workload, key.framework, key.variant)] = None
+    return list(found)
+
+
+def _is_absence(failure: Failure) -> bool:
+    return isinstance(failure, ObservationFailed) and failure.kind in _ABSENT
+
+
+def _failures(case: Case, records: Records) -> Iterator[Check]:
+    """One break for every observation of the case's framework that could not be made."""
+    for key, failure in records.failed.items():
+        if (key.workload, key.framework) == (case.workload.name, case.framework) and not _is_absence(failure):
+            yield _failure(case, key, failure)
+
+
+def _failure(case: Case, key: Key, failure: Failure) -> Check:
+    if isinstance(failure, ObservationFailed):
+        lines = failure.message.strip().splitlines() or [""]
+        reason, kind = f"raised {failure.kind}: {lines[0]}", failure.kind
+    else:
+        reason, kind = str(failure), "worker"
+    comparison = Comparison(Verdict.BREAK, None, None, None, 0, reason)
+    name = "/".join(part for part in ("observed", key.operation, key.variant) if part)
+    details = {"exception": kind, "traceback": getattr(failure, "traceback", "")}
+    return file(case, STEP_OF[key.operation], name, Kind.EXACT, comparison, **details)
+
+
+def _dropped(case: Case, lacking: ReadySide) -> Check:
+    reason = f"{case.framework} is on one side only: the {lacking.name} ({lacking.label}) does not hold it"
+    return file(case, Step.IMPORTS, "present", Kind.EXACT, Comparison(Verdict.BREAK, None, None, None, 0, reason))

@@ -1,0 +1,61 @@
+"""What a gate observes of each side, in the order in which it is observed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from conformance.checks import Step
+from conformance.observations import Key
+from conformance.variants import TRAIN, complete_variant
+from reference.workloads import Workload
+
+LEARNING_RATE_ASKED = 0.25
+SPELLINGS = {"tensorflow": ("lr", "learning_rate"), "pytorch": ("lr",)}
+STEP_OF = {
+    "imports": Step.IMPORTS,
+    "data": Step.DATA,
+    "model": Step.MODEL,
+    "checkpoint_save": Step.MODEL,
+    "checkpoint_load": Step.MODEL,
+    "objective": Step.OBJECTIVE,
+    "tutorial": Step.OBJECTIVE,
+    "train": Step.TRAIN,
+    "repeat": Step.TRAIN,
+    "native": Step.EVALUATE,
+}
+"""The step under which an operation's failure is filed."""
+
+
+def side_plan(workload: Workload, framework: str, device: str, seed: int, only: str = "") -> Iterator[Key]:
+    """The observations of one framework of one side, the quickest to tell first; those of one step with `only`."""
+    wanted = only.partition("/")[0]
+
+    def key(operation: str, variant: str = "") -> Key:
+        return Key(workload.name, framework, operation, variant, seed, device)
+
+    complete = complete_variant(framework)
+    yield key("imports")
+    for operation in ("data", "model", "objective"):
+        if wanted in ("", operation):
+            yield key(operation)
+    if wanted in ("", Step.OBJECTIVE):
+        yield from (key("tutorial", tutorial_label(spelling)) for spelling in SPELLINGS[framework])
+    if wanted in ("", Step.TRAIN, Step.EVALUATE):
+        yield key("train", complete.label)
+    if wanted in ("", Step.TRAIN):
+        yield key("repeat", complete.label)
+        for variant in TRAIN:
+            if variant.framework == framework and variant != complete:
+                yield key("train", variant.label)
+
+
+def tutorial_label(spelling: str) -> str:
+    """The variant under which the tutorial with this spelling of the learning rate is filed."""
+    return f"{spelling}={LEARNING_RATE_ASKED:g}"
+
+
+def oracle_plan(workload: Workload, seed: int, only: str = "") -> Iterator[Key]:
+    """The observations of the oracle that serve both sides."""
+    if only.partition("/")[0] != Step.IMPORTS:
+        yield Key(workload.name, "oracle", "data", "", seed)
+        yield Key(workload.name, "oracle", "ensemble", "", seed)

@@ -1,0 +1,58 @@
+"""What is asked of a gate: two sides in the user's words, how to build and observe them, and what fails it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from conformance.environments import Options
+from conformance.verdict import FAIL_ON
+from reference.workloads import MNIST_MLP, Workload
+
+BASELINE, CANDIDATE = "baseline", "candidate"
+SIDES = (BASELINE, CANDIDATE)
+
+
+class WrongUse(ValueError):
+    """Words that make no gate: exit status 2, the message in one or two lines."""
+
+
+class NotPossible(Exception):
+    """A gate that cannot be carried out: exit status 3, with the reason."""
+
+
+@dataclass(frozen=True)
+class SideRequest:
+    """One side as its user words it: see conformance.environments.parse_side, and variables for its workers."""
+
+    text: str
+    python: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """The words with the variables, as they stand in a report."""
+        return " ".join([self.text, *(f"{name}={value}" for name, value in self.environment.items())])
+
+
+@dataclass(frozen=True)
+class Request:
+    """A gate between two sides.
+
+    `only` limits it to a step, or to the contracts whose `step/contract` starts with it: such a gate is partial.
+    `report` is the directory of the report and the observations, None for none.
+    """
+
+    baseline: SideRequest
+    candidate: SideRequest
+    workloads: tuple[Workload, ...] = (MNIST_MLP,)
+    device: str = "cpu"
+    seed: int = 0
+    only: str = ""
+    options: Options = field(default_factory=Options)
+    full_environment: bool = False
+    pass_environment: tuple[str, ...] = ()
+    ledger: Path | None = None
+    report: Path | None = None
+    fail_on: tuple[str, ...] = FAIL_ON

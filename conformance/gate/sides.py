@@ -1,0 +1,124 @@
+"""The two sides made ready: environments resolved and built, and each side's subjects."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from conformance.environments import (
+    Change,
+    Environment,
+    EnvironmentFailure,
+    Lock,
+    SideError,
+    build,
+    packages_changed,
+    parse_side,
+    resolve,
+)
+from conformance.gate.request import BASELINE, CANDIDATE, NotPossible, Request, SideRequest, WrongUse
+from conformance.subjects import Subject
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ReadySide:
+    """A side whose environment exists. `name` is `baseline` or `candidate`; `size_bytes` is 0 for the user's own."""
+
+    name: str
+    label: str
+    interpreter: Path
+    python: str
+    packages: Mapping[str, str]
+    frameworks: tuple[str, ...]
+    subjects: Mapping[tuple[str, str], Subject]
+    environment: Mapping[str, str]
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class ReadySides:
+    """Both sides, what differs between their packages, and what there is to know about how they were made."""
+
+    baseline: ReadySide
+    candidate: ReadySide
+    changes: tuple[Change, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def frameworks(self) -> tuple[str, ...]:
+        """The frameworks that both sides hold."""
+        return tuple(name for name in self.baseline.frameworks if name in self.candidate.frameworks)
+
+    def lone_frameworks(self) -> list[tuple[ReadySide, str]]:
+        """Frameworks that only one side holds, with the side that lacks them."""
+        sides = ((self.baseline, self.candidate), (self.candidate, self.baseline))
+        return [
+            (lacking, name) for lacking, having in sides for name in having.frameworks if name not in lacking.frameworks
+        ]
+
+
+def prepare(request: Request, report: Report) -> ReadySides:
+    """Resolve and build both sides. Raises WrongUse for words that make no side, NotPossible with the reason."""
+    try:
+        asked = [
+            parse_side(side.text, python=side.python, full_environment=request.full_environment)
+            for side in (request.baseline, request.candidate)
+        ]
+        locks = resolve(*asked, options=request.options, on_progress=report)
+        environments = _build_both(locks, report)
+    except SideError as error:
+        raise WrongUse(str(error)) from error
+    except EnvironmentFailure as error:
+        raise NotPossible(str(error)) from error
+    sides = [
+        _ready(name, side, lock, environment, request)
+        for name, side, lock, environment in zip(
+            (BASELINE, CANDIDATE), (request.baseline, request.candidate), locks, environments, strict=True
+        )
+    ]
+    notes = tuple(dict.fromkeys(note for lock in locks for note in lock.notes))
+    ready = ReadySides(sides[0], sides[1], tuple(packages_changed(*locks)), notes)
+    if not ready.frameworks:
+        held = [f"the {side.name} holds {', '.join(side.frameworks)}" for side in sides]
+        raise WrongUse(f"the sides have no framework in common ({'; '.join(held)}): name the same framework on both")
+    return ready
+
+
+def _build_both(locks: tuple[Lock, Lock], report: Report) -> list[Environment]:
+    """Build side by side, or once where both sides resolve to the same environment."""
+    told = threading.Lock()
+
+    def tell(text: str) -> None:
+        with told:
+            report(text)
+
+    if all(lock.pins for lock in locks) and locks[0].key == locks[1].key:
+        return [build(lock, on_progress=tell) for lock in locks]
+    with ThreadPoolExecutor(2) as pool:
+        building = [pool.submit(build, lock, on_progress=tell) for lock in locks]
+        return [future.result() for future in building]
+
+
+def _ready(name: str, side: SideRequest, lock: Lock, environment: Environment, request: Request) -> ReadySide:
+    subjects = {
+        (framework, request.device): Subject(
+            framework, str(environment.interpreter), request.device, side.environment, request.pass_environment
+        )
+        for framework in lock.frameworks
+    }
+    return ReadySide(
+        name=name,
+        label=side.label,
+        interpreter=environment.interpreter,
+        python=environment.python,
+        packages=environment.packages,
+        frameworks=lock.frameworks,
+        subjects=subjects,
+        environment=side.environment,
+        size_bytes=environment.size_bytes,
+    )
