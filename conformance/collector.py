@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -53,10 +54,10 @@ class Collector:
         return canonical(observations.read(path), self._workloads[key.workload])
 
     def worker(self, framework: str, device: str) -> Worker:
-        """This process's worker for the framework on the device, started at the first call."""
+        """This process's worker for the framework on the device, started at the first call, or after one has died."""
         place = (framework, device)
-        if place not in self._workers:
-            log = self.directory / f"{framework}-{device}.stderr"
+        if place not in self._workers or self._workers[place].has_ended:
+            log = self.directory / f"{framework}-{device}-{os.getpid()}.stderr"
             self._workers[place] = Worker(self._subjects[place], self._code, log)
         return self._workers[place]
 
@@ -77,8 +78,6 @@ class Collector:
                 request.operation, request.arguments, request.tensors
             )
         except (ObservationFailed, WorkerFailed) as error:
-            if isinstance(error, WorkerFailed):
-                self._workers.pop((key.framework, key.device), None)
             _failure_path(path).write_text(json.dumps(_describe(error)), encoding="utf-8")
             raise
         observations.write(path, key, reply.facts, reply.tensors)

@@ -10,8 +10,9 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -26,7 +27,10 @@ from conformance.subjects import Subject
 START_LIMIT_SECONDS = 180.0
 REQUEST_LIMIT_SECONDS = 900.0
 GRACE_SECONDS = 5.0
+DYING_SECONDS = 1.0
+POLL_SECONDS = 0.25
 _ERROR_LINES = 12
+_ERROR_BYTES = 8192
 _STRAY_OUTPUT_LIMIT = 1 << 16
 
 _live_workers: weakref.WeakSet[Worker] = weakref.WeakSet()
@@ -73,30 +77,15 @@ class Worker:
     def __init__(self, subject: Subject, code: Path, log: Path, start_limit: float = START_LIMIT_SECONDS) -> None:
         self.subject = subject
         self._log = log
+        self._log_start = log.stat().st_size if log.exists() else 0
         self._inbox: queue.Queue[Any] = queue.Queue()
-        variables = subject.worker_environment()
-        isolation = ["-I"] if subject.is_built_in else []
-        command = [subject.interpreter, *isolation, str(code / "observer" / "__main__.py")]
-        try:
-            with log.open("ab") as stderr:
-                self._process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=stderr,
-                    env=variables,
-                    start_new_session=os.name == "posix",
-                    creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-                )
-        except OSError as error:
-            raise WorkerFailed(
-                f"{subject.framework}: the interpreter {subject.interpreter} cannot be started ({error.strerror}): "
-                f"check the path given with --interpreter"
-            ) from error
+        self._ready = False
+        self._process = _start(subject, code, log)
         _live_workers.add(self)
         self._reader = threading.Thread(target=self._receive, daemon=True)
-        self._reader.start()
+        self._sender: threading.Thread | None = None
         try:
+            self._reader.start()
             self.request(
                 "start",
                 {"framework": subject.framework, "device": subject.device, "threads": subject.threads},
@@ -117,6 +106,11 @@ class Worker:
         """The worker's process id, also its process group's on POSIX."""
         return self._process.pid
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is gone, so that nothing can be asked any more."""
+        return self._process.poll() is not None
+
     def request(
         self,
         operation: str,
@@ -129,26 +123,27 @@ class Worker:
         Raises ObservationFailed where the framework raised, WorkerFailed where the process died, hung past the
         limit (it is then killed) or sent something that is no message.
         """
-        stdin = self._process.stdin
-        assert stdin is not None
+        chunks = messages.frame({"operation": operation, "arguments": dict(arguments or {})}, tensors or {})
+        # In a thread, because a worker that hangs does not read, and a pipe holds 64 KiB.
+        self._sender = threading.Thread(target=self._send, args=(chunks,), daemon=True)
         try:
-            messages.write(stdin, {"operation": operation, "arguments": dict(arguments or {})}, tensors or {})
-        except (BrokenPipeError, OSError) as error:
-            raise self._gone(operation) from error
-        try:
-            answer = self._inbox.get(timeout=limit)
+            self._sender.start()
+            answer = self._next_answer(limit)
         except queue.Empty:
             self.kill()
             raise WorkerFailed(
                 f"{self.subject.framework}: no answer to {operation!r} within {limit:g} s; the worker was ended"
                 f"{self._end_of_log()}"
             ) from None
-        except KeyboardInterrupt:
+        except BaseException:
             self.kill()
             raise
         if answer is None:
             raise self._gone(operation)
         if isinstance(answer, Exception):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                if self._process.wait(DYING_SECONDS):
+                    raise self._gone(operation) from answer
             self.kill()
             raise WorkerFailed(
                 f"{self.subject.framework}: the worker answered {operation!r} with something that is no message "
@@ -171,63 +166,141 @@ class Worker:
 
     def kill(self) -> None:
         """End the worker and everything that it started, at once."""
+        if self not in _live_workers:
+            return
+        self._end_group()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(GRACE_SECONDS)
+        _close_after(self._reader, self._process.stdout)
+        _close_after(self._sender, self._process.stdin)
+        _live_workers.discard(self)
+
+    def _end_group(self) -> None:
         if os.name == "posix":
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         else:
             subprocess.run(["taskkill", "/F", "/T", "/PID", str(self._process.pid)], capture_output=True, check=False)
-        self._process.wait()
-        self._reader.join(GRACE_SECONDS)
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-        _live_workers.discard(self)
+
+    def _send(self, chunks: Sequence[bytes | memoryview]) -> None:
+        stdin = self._process.stdin
+        assert stdin is not None
+        # Where the worker is gone, whoever waits for its answer learns of it.
+        with contextlib.suppress(OSError, ValueError):
+            for chunk in chunks:
+                stdin.write(chunk)
+            stdin.flush()
 
     def _receive(self) -> None:
         stdout = self._process.stdout
         assert stdout is not None
         try:
-            _skip_stray_output(stdout)
+            self._ready = _skip_stray_output(stdout)
             while (message := messages.read(stdout)) is not None:
                 self._inbox.put(message)
             self._inbox.put(None)
         except (messages.NotAMessage, MemoryError, OSError, ValueError) as error:
-            self._inbox.put(error if self._process.poll() is None else None)
+            self._inbox.put(error)
+
+    def _next_answer(self, limit: float) -> Any:
+        """What the reader received; None where the process ended instead. Raises queue.Empty past the limit."""
+        deadline = time.monotonic() + limit
+        while True:
+            remaining = deadline - time.monotonic()
+            try:
+                return self._inbox.get(timeout=max(0.0, min(remaining, POLL_SECONDS)))
+            except queue.Empty:
+                if self.has_ended:
+                    break
+                if remaining <= 0:
+                    raise
+        # Its end closes the pipe, unless it left a child behind that holds it open.
+        self._end_group()
+        self._reader.join(GRACE_SECONDS)
+        with contextlib.suppress(queue.Empty):
+            return self._inbox.get_nowait()
+        return None
 
     def _gone(self, operation: str) -> WorkerFailed:
-        status = self._process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(DYING_SECONDS)
+        status = self._process.poll()
         self.kill()
-        if status < 0:
-            with contextlib.suppress(ValueError):
-                how = f"was killed by {signal.Signals(-status).name}"
-                return WorkerFailed(
-                    f"{self.subject.framework}: the worker {how} during {operation!r}{self._end_of_log()}"
-                )
+        if status is None:
+            how = "closed its pipe and had to be ended"
+        elif -status in set(signal.Signals):
+            how = f"was killed by {signal.Signals(-status).name}"
+        else:
+            how = f"ended with exit status {status}"
+        subject = self.subject
+        if self._ready:
+            return WorkerFailed(f"{subject.framework}: the worker {how} during {operation!r}{self._end_of_log()}")
         return WorkerFailed(
-            f"{self.subject.framework}: the worker ended with exit status {status} during {operation!r}"
-            f"{self._end_of_log()}"
+            f"{subject.framework}: the interpreter {subject.interpreter} {how} before the worker could start: "
+            f"check that it is a Python with NumPy{self._end_of_log()}"
         )
 
     def _end_of_log(self) -> str:
         try:
-            text = self._log.read_bytes()[-8192:].decode(errors="replace")
+            with self._log.open("rb") as log:
+                log.seek(max(self._log_start, self._log.stat().st_size - _ERROR_BYTES))
+                text = log.read().decode(errors="replace")
         except OSError:
             return ""
         lines = [line for line in text.splitlines() if line.strip()][-_ERROR_LINES:]
         return "; the end of its stderr:\n" + "\n".join(f"    {line}" for line in lines) if lines else ""
 
 
-def _skip_stray_output(stdout: IO[bytes]) -> None:
-    """Read past what a `sitecustomize` printed before the worker's own code took stdout away."""
+def _start(subject: Subject, code: Path, log: Path) -> subprocess.Popen[bytes]:
+    # -I takes PYTHONUNBUFFERED away with the rest, hence -u.
+    isolation = ["-I", "-u"] if subject.is_built_in else []
+    try:
+        stderr = log.open("ab")
+    except OSError as error:
+        raise WorkerFailed(
+            f"{subject.framework}: its log {log} cannot be written ({error.strerror}): free some space there, or set "
+            f"TMPDIR to another directory"
+        ) from error
+    try:
+        with stderr:
+            return subprocess.Popen(
+                [subject.interpreter, *isolation, str(code / "observer" / "__main__.py")],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=subject.worker_environment(),
+                start_new_session=os.name == "posix",
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            )
+    except OSError as error:
+        raise WorkerFailed(
+            f"{subject.framework}: the interpreter {subject.interpreter} cannot be started ({error.strerror}): "
+            f"check the path given with --interpreter"
+        ) from error
+
+
+def _close_after(thread: threading.Thread | None, pipe: IO[bytes] | None) -> None:
+    """Close a pipe once the thread that uses it has ended; closing before would wait for a process that never ends."""
+    if thread is not None and thread.is_alive():
+        thread.join(GRACE_SECONDS)
+        if thread.is_alive():
+            return
+    if pipe is not None:
+        with contextlib.suppress(OSError):
+            pipe.close()
+
+
+def _skip_stray_output(stdout: IO[bytes]) -> bool:
+    """Read past what a `sitecustomize` printed before the worker's own code took stdout away; False at the end."""
     seen = bytearray()
     while not seen.endswith(messages.READY):
         byte = stdout.read(1)
         if not byte:
-            return
+            return False
         seen += byte
         if len(seen) > _STRAY_OUTPUT_LIMIT:
             raise messages.NotAMessage(f"{len(seen)} bytes of other output, starting {bytes(seen[:60])!r}")
+    return True
 
 
 @atexit.register

@@ -40,7 +40,7 @@ facts_only = st.dictionaries(
 
 def sent(facts: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> bytes:
     stream = io.BytesIO()
-    messages.write(stream, facts, tensors)
+    messages.write(stream, messages.frame(facts, tensors))
     return stream.getvalue()
 
 

@@ -10,7 +10,7 @@ import threading
 import traceback
 import warnings
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent]
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -27,7 +27,7 @@ def main() -> None:
     replies.flush()
     while True:
         facts, tensors = inbox.get()
-        messages.write(replies, *_answer(facts["operation"], facts["arguments"], tensors))
+        messages.write(replies, _answer(facts["operation"], facts["arguments"], tensors))
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
@@ -54,24 +54,19 @@ def _receive(requests: BinaryIO, inbox: queue.Queue[Any]) -> None:
         os._exit(0)
 
 
-def _answer(
-    operation: str, arguments: dict[str, Any], tensors: messages.Tensors
-) -> tuple[Any, messages.Tensors]:
+def _answer(operation: str, arguments: dict[str, Any], tensors: messages.Tensors) -> list[bytes | memoryview]:
     """One reply: what was observed with the warnings raised meanwhile, or the exception."""
     try:
         with warnings.catch_warnings(record=True) as raised:
             warnings.simplefilter("always")
             facts, observed = operations.perform(operation, arguments, tensors)
         seen = sorted({f"{warning.category.__name__}: {warning.message}" for warning in raised})
-        return {**facts, "warnings": seen}, observed
+        # Framed here, so that a result which cannot be sent is an exception like any other.
+        framed = messages.frame({**facts, "warnings": seen}, observed)
     except Exception as error:
-        return {
-            "error": {
-                "kind": type(error).__name__,
-                "message": str(error),
-                "traceback": traceback.format_exc(),
-            }
-        }, {}
+        failure = {"kind": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()}
+        framed = messages.frame({"error": failure}, {})
+    return cast("list[bytes | memoryview]", framed)
 
 
 if __name__ == "__main__":

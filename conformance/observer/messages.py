@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
 import numpy as np
@@ -107,10 +107,14 @@ def _arrays(header: dict[str, Any], data: memoryview) -> dict[str, np.ndarray]:
     return arrays
 
 
-def write(stream: IO[bytes], facts: Mapping[str, Any], tensors: Tensors) -> None:
-    """Send one message."""
+def frame(facts: Mapping[str, Any], tensors: Tensors) -> list[bytes | memoryview]:
+    """A whole message as a list of chunks to be written one after the other. Raises TypeError as `encode` does."""
     chunks = encode(facts, tensors)
-    stream.write(MAGIC + struct.pack("<Q", sum(len(chunk) for chunk in chunks)))
+    return [MAGIC + struct.pack("<Q", sum(len(chunk) for chunk in chunks)), *chunks]
+
+
+def write(stream: IO[bytes], chunks: Iterable[bytes | memoryview]) -> None:
+    """Send one message, as `frame` made it."""
     for chunk in chunks:
         stream.write(chunk)
     stream.flush()
