@@ -171,9 +171,9 @@ class Worker:
         self._end_group()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(GRACE_SECONDS)
-        _close_after(self._reader, self._process.stdout)
-        _close_after(self._sender, self._process.stdin)
-        _live_workers.discard(self)
+        pipes = (self._reader, self._process.stdout), (self._sender, self._process.stdin)
+        if all([_close_after(thread, pipe) for thread, pipe in pipes]):
+            _live_workers.discard(self)
 
     def _end_group(self) -> None:
         if os.name == "posix":
@@ -279,15 +279,16 @@ def _start(subject: Subject, code: Path, log: Path) -> subprocess.Popen[bytes]:
         ) from error
 
 
-def _close_after(thread: threading.Thread | None, pipe: IO[bytes] | None) -> None:
-    """Close a pipe once the thread that uses it has ended; closing before would wait for a process that never ends."""
+def _close_after(thread: threading.Thread | None, pipe: IO[bytes] | None) -> bool:
+    """Close a pipe if the thread that uses it has ended, otherwise closing would wait for ever; whether it is closed."""
     if thread is not None and thread.is_alive():
         thread.join(GRACE_SECONDS)
         if thread.is_alive():
-            return
+            return False
     if pipe is not None:
         with contextlib.suppress(OSError):
             pipe.close()
+    return True
 
 
 def _skip_stray_output(stdout: IO[bytes]) -> bool:

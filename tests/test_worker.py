@@ -235,13 +235,15 @@ def test_ending_does_not_wait_for_a_process_that_left_the_group(planted: Planted
         """
         if os.fork() == 0:
             os.setsid()
+            line = socket.create_connection(("127.0.0.1", arguments["later"]))
+            line.sendall(b"%8d" % os.getpid())
             line.recv(1)
             os._exit(0)
         """
     )
     with exchange() as calls:
         worker = planted.start()
-        worker.request("imports", {"port": calls.port})
+        worker.request("imports", {"later": calls.port})
         daemon = calls.answer()
         worker.kill()
         assert worker.has_ended
