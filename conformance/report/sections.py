@@ -239,7 +239,7 @@ def _confusion(observations: Observations, baseline: Observations, workload: Wor
         else:
             some = ", ".join(str(image) for image in differ[:_LISTED])
             more = ", …" if differ.size > _LISTED else ""
-            notes.append(f"{names}: {counted(differ.size, 'prediction')} differ, of images {some}{more}.")
+            notes.append(f"{names}: {counted(differ.size, 'prediction')} not the same, of images {some}{more}.")
     matrices = tuple(_matrix(one) for one in found)
     lead = "After the longest training run of each. Row: true class; column: predicted class."
     return Section(section, title, lead=lead, matrices=matrices, notes=tuple(notes))
