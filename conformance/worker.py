@@ -171,8 +171,9 @@ class Worker:
         self._end_group()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(GRACE_SECONDS)
-        pipes = (self._reader, self._process.stdout), (self._sender, self._process.stdin)
-        if all([_close_after(thread, pipe) for thread, pipe in pipes]):
+        closed_stdout = _close_after(self._reader, self._process.stdout)
+        closed_stdin = _close_after(self._sender, self._process.stdin)
+        if closed_stdout and closed_stdin:
             _live_workers.discard(self)
 
     def _end_group(self) -> None:
@@ -280,7 +281,7 @@ def _start(subject: Subject, code: Path, log: Path) -> subprocess.Popen[bytes]:
 
 
 def _close_after(thread: threading.Thread | None, pipe: IO[bytes] | None) -> bool:
-    """Close a pipe if the thread that uses it has ended, otherwise closing would wait for ever; whether it is closed."""
+    """Close a pipe and say so, unless its thread lives on: then closing would wait for ever."""
     if thread is not None and thread.is_alive():
         thread.join(GRACE_SECONDS)
         if thread.is_alive():
