@@ -15,8 +15,9 @@ import pytest
 
 from conformance import cases, ledger
 from conformance.cases import Case
-from conformance.checks import Check
+from conformance.checks import Check, Step
 from conformance.collector import Collector
+from conformance.contracts.filing import holds
 from conformance.gathering import Gatherer
 from conformance.laboratory import Laboratory, NotAvailable, Verify
 from conformance.ledger import RunFacts
@@ -175,9 +176,20 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.outcome = "skipped"
         report.longrepr = (str(item.path), item.location[1] or 0, f"Skipped: {unavailable}")
         report.conformance_not_run = json.dumps(asdict(unavailable.not_run))
-    if call.when == "call":
-        # As text, because pytest-xdist hands on plain values alone.
-        report.conformance_checks = json.dumps([check.as_dict() for check in item.stash.get(_CHECKS, [])])
+    checks = item.stash.get(_CHECKS, []) if call.when == "call" else []
+    if report.failed and not any(check.failed for check in checks):
+        checks = [*checks, *_unobserved(item, str(call.excinfo.value) if call.excinfo else "")]
+    # As text, because pytest-xdist hands on plain values alone.
+    report.conformance_checks = json.dumps([check.as_dict() for check in checks])
+
+
+def _unobserved(item: pytest.Item, reason: str) -> list[Check]:
+    """The failed check of a conformance test that failed before, or without, any contract failing."""
+    case = item.callspec.params.get("case") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
+    if not isinstance(case, Case):
+        return []
+    step = Step(item.path.stem.removeprefix("test_"))
+    return [holds(case, step, "observed", False, f"{item.name}: {reason}")]
 
 
 def _is_xdist_worker(config: pytest.Config) -> bool:

@@ -2,6 +2,7 @@
 
 # Every check's name is `step/contract` of one of these forms; a ledger entry for any other is an error.
 KNOWN_CONTRACTS = (
+    "*/observed",
     "imports/versions",
     "imports/settings",
     "imports/device",

@@ -42,8 +42,15 @@ def weights(case: Case, observed: Observation, other: Observation, oracle: Obser
 
 
 def loss_decreases(case: Case, observed: Observation) -> Iterator[Check]:
-    """Every epoch's mean loss lies below the one before, the last tenth of the steps below the first."""
+    """Every epoch's mean loss lies below the one before, and the last tenth of the steps below the first.
+
+    So does the loss on the test images after training below the last epoch's mean, which was taken on the way.
+    """
     epochs = as_float(observed.tensors["train/epoch_losses"])
+    tested = [loss for loss in observed.facts["losses"].values() if loss is not None]
+    if tested:
+        reason = f"the loss on the test images is {tested[0]:.4f}, the last epoch's mean was {epochs[-1]:.4f}"
+        yield holds(case, Step.TRAIN, "loss_decreases/tested", tested[0] < epochs[-1], reason)
     if epochs.size > 1:
         falling = bool(np.all(np.diff(epochs) < 0))
         reason = f"the epochs' mean losses are {np.array2string(epochs, precision=4)}"
