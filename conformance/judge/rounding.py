@@ -129,9 +129,7 @@ def _compare(
     def where(place: int) -> Where:
         index = index_of(place, value.shape)
         step = None if steps is None else int(steps[index])
-        return Where(
-            name, index, step, number(value[index]), number(other[index]), number(oracle_value[index])
-        )
+        return Where(name, index, step, number(value[index]), number(other[index]), number(oracle_value[index]))
 
     outside = difference > allowed
     worst = _worst(difference, allowed)
@@ -140,9 +138,7 @@ def _compare(
     verdict = Verdict.DRIFT if first else Verdict.IDENTICAL if same else Verdict.ROUNDING
     measured, permitted = float(difference.flat[worst]), float(allowed.flat[worst])
     reason = _reason(measured, permitted, int(np.count_nonzero(outside)), value.size)
-    return Comparison(
-        verdict, measured, permitted, where(worst), value.size, reason and f"{name}: {reason}", first
-    )
+    return Comparison(verdict, measured, permitted, where(worst), value.size, reason and f"{name}: {reason}", first)
 
 
 def _reason(measured: float, allowed: float, outside: int, elements: int) -> str:

@@ -21,9 +21,7 @@ UNIT_ROUNDOFF = 2.0**-24
 RUNS = 16
 
 
-def moved(
-    values: NDArray[np.float32], generator: np.random.Generator, length: int = 0
-) -> NDArray[np.float64]:
+def moved(values: NDArray[np.float32], generator: np.random.Generator, length: int = 0) -> NDArray[np.float64]:
     """The values moved at random within half a float32 ulp; zeros stay zero.
 
     For a kernel, (..., units), `length` is the number of terms that each unit sums up (784 for 784 inputs):

@@ -59,8 +59,7 @@ def first_batch() -> dict[str, Any]:
     targets = [int(label) for label in labels[:BATCH]]
     drawn = draw(MNIST_MLP, 0)
     weights = {
-        name: [[Decimal(float(w)) for w in row] for row in np.atleast_2d(values)]
-        for name, values in drawn.items()
+        name: [[Decimal(float(w)) for w in row] for row in np.atleast_2d(values)] for name, values in drawn.items()
     }
     gradients: dict[str, dict[str, float]] = {}
     for name, places in PROBED.items():
