@@ -17,6 +17,7 @@ import pytest
 
 from conformance import verdict_file
 from conformance.report import markdown, palette, summary
+from conformance.report.html import unbroken
 from conformance.report.sections import sections
 from conformance.report.writing import ReportNotWritten, append_summary, write_report
 from reference.workloads import WORKLOADS
@@ -289,3 +290,7 @@ def test_figures_of_every_size_stay_short() -> None:
     assert summary.number_text(0.1 + 0.2) == "0.3"
     assert summary.duration_text(59.94) == "59.9 s"
     assert summary.duration_text(131.7) == "2 min 12 s"
+
+
+def test_numbers_are_not_broken_at_their_hyphen_and_text_stays_text() -> None:
+    assert unbroken("<b> 4.24e-06; ok") == '&lt;b&gt; <span class="fact">4.24e-06;</span> ok'

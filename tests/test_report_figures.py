@@ -135,6 +135,14 @@ def test_plates_mark_the_digit_that_a_loader_gave_differently() -> None:
     assert "(outlined): number 4, 9, counted from 0." in drawn(run, found)
 
 
+def test_the_oracle_s_digits_stand_beside_a_single_framework_only() -> None:
+    both = observed()
+    both |= synthetic.file("oracle", "data", dict(tensors_of(both, "pytorch", "data")))
+    alone = {key: value for key, value in both.items() if key.framework != "tensorflow"}
+    assert [plate.framework for plate in series.plates(both, "mnist_mlp")] == ["tensorflow", "pytorch"]
+    assert [plate.framework for plate in series.plates(alone, "mnist_mlp")] == ["pytorch", "oracle"]
+
+
 @pytest.mark.usefixtures("undrawn")
 def test_a_gate_draws_both_sides() -> None:
     found = observed(["pytorch"])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from conformance.checks import Step
 from conformance.divergence import first_divergences
@@ -18,6 +19,7 @@ from conformance.verdict import Mode, Run
 from reference.workloads import Workload
 
 _HERE = Path(__file__).parent
+_SCIENTIFIC = re.compile(r"[\d.]+e-\d+[.,;]?")
 _SYMBOLS = {"identical": "=", "rounding": "≈", "drift": "≠", "break": "✕"}
 
 
@@ -63,6 +65,7 @@ def page(run: Run, observations: Observations, baseline: Observations, workloads
         matrix=[[cell for cell in cells if cell.step is step] for step in Step],
         divergences=first_divergences(run.checks),
         facts=summary.facts,
+        unbroken=unbroken,
         flags_changed=_flags_changed(run),
         sections=illustrated,
         sides=sides,
@@ -73,6 +76,11 @@ def page(run: Run, observations: Observations, baseline: Observations, workloads
         ],
         footer="verdict.json beside this page holds everything that it shows, and every figure in full.",
     )
+
+
+def unbroken(text: str) -> Markup:
+    """The text, escaped, with its numbers such as `4.24e-06` kept from being broken at the hyphen."""
+    return Markup(_SCIENTIFIC.sub(r'<span class="fact">\g<0></span>', str(escape(text))))
 
 
 def _flags_changed(run: Run) -> list[tuple[str, str, str]]:

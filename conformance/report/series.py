@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from conformance.judge.rounding import allowances
 from conformance.observations import Key, Observation, as_float
 from conformance.report.summary import FRAMEWORKS
+from conformance.subjects import BUILT_IN
 from conformance.views import canonical
 from reference.workloads import Workload
 
@@ -114,14 +115,18 @@ class Predictions:
 
 
 def plates(observations: Observations, workload: str, count: int = 20) -> list[Plates]:
-    """The first training images from each framework's loader; those of other shapes are left out."""
+    """The first training images from each framework's loader; those of other shapes are left out.
+
+    The oracle's are there where fewer than two frameworks were observed, to have something beside them.
+    """
     found = []
     for observation in _of(observations, workload, "data"):
         images = _tensor(observation, "data/train/images")
         labels = _tensor(observation, "data/train/labels")
         if images is not None and labels is not None and images.ndim == 3:
             found.append(Plates(observation.key.framework, images[:count], labels[:count]))
-    return found
+    frameworks = [plate for plate in found if plate.framework not in BUILT_IN]
+    return frameworks if len(frameworks) > 1 else found
 
 
 def losses(observations: Observations, workload: str, side: str = "candidate") -> Losses | None:

@@ -86,6 +86,8 @@ def headline(run: Run) -> str:
     sentence = f"{counted(len(run.checks) - accepted, 'check')} agree {agreed}"
     if accepted:
         sentence += f"; {accepted:,} declared in the ledger"
+    if run.partial is not None:
+        return sentence + "; only a part of the suite ran."
     return sentence + ("." if run.complete else "; the run is incomplete.")
 
 
