@@ -37,8 +37,9 @@ def make_wheel(
     requires: Iterable[str] = (),
     *,
     tag: str = "py3-none-any",
+    size: int = 0,
 ) -> Path:
-    """Write a wheel with one module, and return its path."""
+    """Write a wheel with one module and at least `size` bytes, and return its path."""
     module = name.replace("-", "_")
     info = f"{module}-{version}.dist-info"
     metadata = [f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}"]
@@ -48,6 +49,7 @@ def make_wheel(
         f"{info}/METADATA": "\n".join(metadata) + "\n",
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: {tag}\n",
     }
+    files[f"{module}/data"] = "x" * size
     files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in (*files, f"{info}/RECORD"))
     directory.mkdir(parents=True, exist_ok=True)
     wheel = directory / f"{module}-{version}-{tag}.whl"

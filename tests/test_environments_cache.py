@@ -18,6 +18,7 @@ import pytest
 from conformance.environments import (
     Environment,
     EnvironmentFailure,
+    Indexes,
     Lock,
     Options,
     build,
@@ -27,9 +28,10 @@ from conformance.environments import (
     resolve_one,
 )
 from conformance.environments import build as build_function
-from conformance.environments.cache import environments_root
+from conformance.environments.cache import building, environments_root
 from conformance.environments.uv import UvFailure, run_uv
 from tests.environment_fixtures import index, isolated, options, uv_cache
+from tests.fake_packages import index_over, make_wheel
 
 __all__ = ["index", "isolated", "options", "uv_cache"]
 
@@ -97,15 +99,31 @@ def test_an_interrupted_build_leaves_nothing_usable(options: Options, monkeypatc
 def test_what_a_killed_build_left_is_removed_at_the_next_use(options: Options) -> None:
     lock = lock_of("torch==2.15.0", options)
     directory = build(lock).directory
-    left = directory.with_name(f"{directory.name}.1-2.part")
-    shutil.copytree(directory, left, symlinks=True)
-    build(lock_of("torch==2.14.1", options))
-    assert left.exists(), "held by this process, which still uses the environment of that name"
-    build(lock).release()
-    other = environments_root() / "torch-1-abc.3-4.part"
-    other.mkdir()
-    build(lock_of("tensorflow-cpu", options))
-    assert not other.exists()
+    of_one_in_use = directory.with_name(f"{directory.name}.1-2.part")
+    shutil.copytree(directory, of_one_in_use, symlinks=True)
+    next_lock = lock_of("torch==2.14.1", options)
+    next_one = build(next_lock)
+    next_directory = next_one.directory
+    assert not of_one_in_use.exists()
+    next_one.release()
+    clear_cache()
+    of_the_same = next_directory.with_name(f"{next_directory.name}.3-4.part")
+    of_the_same.mkdir()
+    build(next_lock)
+    assert not of_the_same.exists()
+    assert names() == sorted([directory.name, next_directory.name])
+
+
+def test_a_build_under_way_is_left_alone(options: Options) -> None:
+    directory = environments_root() / "torch-1-abc"
+    part = directory.with_name(f"{directory.name}.5-6.part")
+    with building(directory):
+        part.mkdir()
+        build(lock_of("torch==2.15.0", options))
+        clear_cache()
+        assert part.exists()
+    clear_cache()
+    assert not part.exists()
 
 
 def test_a_directory_without_its_facts_is_built_anew(options: Options) -> None:
@@ -157,6 +175,22 @@ def test_too_little_disk_is_refused_before_the_download(options: Options, monkey
     with pytest.raises(EnvironmentFailure, match=r"has 0\.0 GB free and needs about 0\.2 GB"):
         build(lock)
     assert names() == []
+
+
+def test_what_uvs_cache_holds_needs_no_disk(isolated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_CACHE_DIR", str(isolated / "uv"))
+    files = [make_wheel(tmp_path, "torch", "1.0", size=10**6), make_wheel(tmp_path, "numpy", "1.0")]
+    offered = Options(indexes=Indexes(index_url=index_over(tmp_path, files)))
+    lock = lock_of("torch numpy torchvision; python_version < '3'", offered)
+    roomy = shutil.disk_usage
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 10**9, 201 * 10**6))
+    with pytest.raises(EnvironmentFailure, match=r"has 0\.2 GB free and needs about 0\.2 GB"):
+        build(lock)
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "disk_usage", roomy)
+        build(lock).release()
+    clear_cache()
+    assert build(lock).built
 
 
 def test_a_cache_that_cannot_be_written(options: Options, isolated: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,11 +107,10 @@ def _usable(directory: Path) -> Path | None:
 
 def _build(lock: Lock, directory: Path, on_progress: Progress | None) -> None:
     report = on_progress or (lambda text: None)
-    cache.remove_leftovers()
-    if directory.exists():
-        cache.discard(directory)
+    cache.remove_leftovers(held=directory)
+    cache.discard(directory)
     cache.make_room(_installed_bytes(lock.pins), on_progress)
-    part = directory.with_name(f"{directory.name}.{os.getpid()}-{time.time_ns()}{cache.PART}")
+    part = cache.part_of(directory)
     try:
         run_uv(
             [
@@ -188,11 +185,13 @@ def _installed_bytes(pins: Iterable[Pin]) -> int:
 
 
 def _is_cached(pin: Pin, install: list[str], variables: Mapping[str, str]) -> bool:
+    said: list[str] = []
+    arguments = [*install[: install.index("--requirement")], pin.requirement, "--offline", "--dry-run"]
     try:
-        run_uv([*install[:5], pin.requirement, "--offline", "--dry-run", "--quiet"], variables=variables)
+        run_uv(arguments, variables=variables, on_progress=said.append)
     except UvFailure:
         return False
-    return True
+    return not any(line.startswith("Would download") for line in said)
 
 
 def _existing_parent(path: Path) -> Path:
@@ -220,8 +219,6 @@ def _os_reason(error: OSError, root: Path) -> str:
 
 
 def _disk_full(root: Path) -> str:
-    with contextlib.suppress(OSError):
-        cache.remove_leftovers()
     return (
         f"the disk ran full while an environment was built under {root} or in uv's cache; nothing half-made"
         " is left. `conformance cache clear` and `uv cache prune` make room."

@@ -129,12 +129,18 @@ def make_room(bytes_needed: int, on_progress: Progress | None = None) -> None:
                 on_progress(f"removed {one.name} from the cache ({one.size_bytes / 1e9:.1f} GB, used longest ago)")
 
 
-def remove_leftovers() -> None:
-    """Remove what interrupted builds left behind."""
+def remove_leftovers(held: Path | None = None) -> None:
+    """Remove what interrupted builds left; `held` is an environment that the caller has locked exclusively.
+
+    A name's parts are leftovers where its lock is held by nobody who builds, as the shared lock proves.
+    """
     root = environments_root()
     for part in root.glob(f"*{PART}") if root.is_dir() else ():
-        name = part.name.removesuffix(PART).rsplit(".", 1)[0]
-        with contextlib.suppress(BlockingIOError), _exclusive(root / name, wait=False):
+        directory = part.with_name(part.name.removesuffix(PART).rsplit(".", 1)[0])
+        if directory == held:
+            shutil.rmtree(part, ignore_errors=True)
+            continue
+        with contextlib.suppress(BlockingIOError), _locked(directory, fcntl.LOCK_SH | fcntl.LOCK_NB):
             shutil.rmtree(part, ignore_errors=True)
 
 
@@ -142,12 +148,12 @@ def remove_leftovers() -> None:
 def building(directory: Path, on_progress: Progress | None = None) -> Iterator[None]:
     """Hold an environment's lock exclusively, waiting for whoever holds it."""
     try:
-        held = _exclusive(directory, wait=False)
+        held = _locked(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
         held.__enter__()
     except BlockingIOError:
         if on_progress is not None:
             on_progress(f"waiting for another process that builds or uses {directory.name}")
-        held = _exclusive(directory, wait=True)
+        held = _locked(directory, fcntl.LOCK_EX)
         held.__enter__()
     try:
         yield
@@ -205,39 +211,40 @@ def _last_used(directory: Path) -> float:
 
 
 def _remove(directory: Path) -> bool:
-    """Remove an environment unless it is in use. It loses its name first: nobody sees half of it."""
+    """Remove an environment unless it is in use."""
     try:
-        with _exclusive(directory, wait=False):
-            doomed = directory.with_name(f"{directory.name}.{os.getpid()}-{time.time_ns()}{PART}")
-            directory.rename(doomed)
-            shutil.rmtree(doomed, ignore_errors=True)
+        with _locked(directory, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            discard(directory)
     except BlockingIOError:
         return False
-    except FileNotFoundError:
-        pass
     return True
 
 
 def discard(directory: Path) -> None:
-    """Remove an environment whose lock is held exclusively by the caller."""
-    doomed = directory.with_name(f"{directory.name}.{os.getpid()}-{time.time_ns()}{PART}")
-    directory.rename(doomed)
-    shutil.rmtree(doomed, ignore_errors=True)
+    """Remove an environment that the caller has locked exclusively; it loses its name first, so nobody sees half."""
+    with contextlib.suppress(FileNotFoundError):
+        doomed = directory.rename(part_of(directory))
+        shutil.rmtree(doomed, ignore_errors=True)
+
+
+def part_of(directory: Path) -> Path:
+    """A new name beside an environment for what is not, or no longer, complete."""
+    return directory.with_name(f"{directory.name}.{os.getpid()}-{time.time_ns()}{PART}")
 
 
 def _is_locked(directory: Path) -> bool:
     try:
-        with _exclusive(directory, wait=False):
+        with _locked(directory, fcntl.LOCK_EX | fcntl.LOCK_NB):
             return False
     except BlockingIOError:
         return True
 
 
 @contextlib.contextmanager
-def _exclusive(directory: Path, *, wait: bool) -> Iterator[None]:
+def _locked(directory: Path, operation: int) -> Iterator[None]:
     descriptor = _open_lock(directory)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, operation)
         yield
     finally:
         os.close(descriptor)
