@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 import traceback
-import warnings
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -27,7 +26,11 @@ def main() -> None:
     replies.flush()
     while True:
         facts, tensors = inbox.get()
-        messages.write(replies, _answer(facts["operation"], facts["arguments"], tensors))
+        reply = _answer(facts["operation"], facts["arguments"], tensors)
+        try:
+            messages.write(replies, reply)
+        except OSError:
+            _end()  # nobody is there to read it
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
@@ -49,20 +52,23 @@ def _receive(requests: BinaryIO, inbox: queue.Queue[Any]) -> None:
                 break
             inbox.put(message)
     finally:
-        if os.name == "posix" and os.getpgrp() == os.getpid():
-            os.killpg(os.getpid(), signal.SIGKILL)
-        os._exit(0)
+        _end()
+
+
+def _end() -> None:
+    """End this process and everything that it started, which shares its group."""
+    if os.name == "posix" and os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(0)
 
 
 def _answer(operation: str, arguments: dict[str, Any], tensors: messages.Tensors) -> list[bytes | memoryview]:
     """One reply: what was observed with the warnings raised meanwhile, or the exception."""
     try:
-        with warnings.catch_warnings(record=True) as raised:
-            warnings.simplefilter("always")
+        with warned.collected() as seen:
             facts, observed = operations.perform(operation, arguments, tensors)
-        seen = sorted({f"{warning.category.__name__}: {warning.message}" for warning in raised})
         # Framed here, so that a result which cannot be sent is an exception like any other.
-        framed = messages.frame({**facts, "warnings": seen}, observed)
+        framed = messages.frame({**facts, "warnings": sorted(seen)}, observed)
     except Exception as error:
         failure = {"kind": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()}
         framed = messages.frame({"error": failure}, {})
