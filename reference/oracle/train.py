@@ -13,6 +13,17 @@ from reference.oracle.model import Model
 from reference.oracle.objective import SGD, LossFunction, apply_gradients, loss_and_gradients
 
 
+def build_update(model: Model, loss_function: LossFunction, optimizer: SGD) -> Callable[[Array, Array], Array]:
+    """A function that makes one update from a batch and returns the loss before it."""
+
+    def update(inputs: Array, targets: Array) -> Array:
+        loss, gradients = loss_and_gradients(model, loss_function, inputs, targets)
+        apply_gradients(model, optimizer, gradients)
+        return loss
+
+    return update
+
+
 def updates(
     model: Model,
     loss_function: LossFunction,
@@ -25,10 +36,9 @@ def updates(
     seed: int = 0,
 ) -> Iterator[tuple[Array, int]]:
     """One epoch, update by update: the batch's loss before the update, and the number of its examples."""
+    update = build_update(model, loss_function, optimizer)
     for batch_inputs, batch_targets in data.batches(inputs, targets, batch_size, shuffle, seed):
-        loss, gradients = loss_and_gradients(model, loss_function, batch_inputs, batch_targets)
-        apply_gradients(model, optimizer, gradients)
-        yield loss, len(batch_inputs)
+        yield update(batch_inputs, batch_targets), len(batch_inputs)
 
 
 def epoch_mean(arithmetic: Arithmetic, losses: Sequence[Array], counts: Sequence[int]) -> Array:

@@ -70,6 +70,19 @@ def compiled(
     return tensors(torch.compile(model), loss_function, optimizer, inputs, targets, **options)
 
 
+def build_update(model: Model, loss_function: Loss, optimizer: Optimizer) -> Callable[[Tensor, Tensor], Tensor]:
+    """A function that makes one update from a batch and returns the loss before it."""
+
+    def update(inputs: Tensor, targets: Tensor) -> Tensor:
+        optimizer.zero_grad()
+        loss: Tensor = loss_function(model(inputs), targets)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return update
+
+
 def _loop(
     model: Model,
     loss_function: Loss,
@@ -78,19 +91,17 @@ def _loop(
     epochs: int,
     on_steps: OnSteps | None,
 ) -> list[float]:
+    update = build_update(model, loss_function, optimizer)
     step, epoch_losses = 0, []
     for _ in range(epochs):
         examples, total = 0, 0.0
         for batch_inputs, batch_targets in dataset():
-            optimizer.zero_grad()
-            loss = loss_function(model(batch_inputs), batch_targets)
-            loss.backward()
-            optimizer.step()
-            step += 1
+            loss = update(batch_inputs, batch_targets).item()
             examples += len(batch_inputs)
-            total += loss.item() * len(batch_inputs)
+            total += loss * len(batch_inputs)
+            step += 1
             if on_steps:
-                on_steps(step, [loss.item()])
+                on_steps(step, [loss])
         epoch_losses.append(total / examples)
     return epoch_losses
 

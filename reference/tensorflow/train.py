@@ -83,32 +83,32 @@ def tape(
     model: Model, loss_function: Loss, optimizer: Optimizer, inputs: Tensor, targets: Tensor, **options: Any
 ) -> list[float]:
     """A loop of our own over the batches; each update, recorded by a GradientTape, is one graph."""
-    return _loop(tf.function(_update(model, loss_function, optimizer)), inputs, targets, **options)
+    return _loop(tf.function(build_update(model, loss_function, optimizer)), inputs, targets, **options)
 
 
 def eager(
     model: Model, loss_function: Loss, optimizer: Optimizer, inputs: Tensor, targets: Tensor, **options: Any
 ) -> list[float]:
     """The same loop with no graph: every operation runs as Python reaches it."""
-    return _loop(_update(model, loss_function, optimizer), inputs, targets, **options)
+    return _loop(build_update(model, loss_function, optimizer), inputs, targets, **options)
 
 
 def epoch_graph(
     model: Model, loss_function: Loss, optimizer: Optimizer, inputs: Tensor, targets: Tensor, **options: Any
 ) -> list[float]:
     """A whole epoch in one graph."""
-    return _epochs(_update(model, loss_function, optimizer), False, inputs, targets, **options)
+    return _epochs(build_update(model, loss_function, optimizer), False, inputs, targets, **options)
 
 
 def epoch_xla(
     model: Model, loss_function: Loss, optimizer: Optimizer, inputs: Tensor, targets: Tensor, **options: Any
 ) -> list[float]:
     """A whole epoch in one graph, compiled by XLA."""
-    return _epochs(_update(model, loss_function, optimizer), True, inputs, targets, **options)
+    return _epochs(build_update(model, loss_function, optimizer), True, inputs, targets, **options)
 
 
-def _update(model: Model, loss_function: Loss, optimizer: Optimizer) -> Callable[[Tensor, Tensor], Tensor]:
-    """A function that makes one update and returns the loss before it."""
+def build_update(model: Model, loss_function: Loss, optimizer: Optimizer) -> Callable[[Tensor, Tensor], Tensor]:
+    """A function that makes one update from a batch and returns the loss before it."""
     variables = model.trainable_variables
     optimizer.build(variables)
 
