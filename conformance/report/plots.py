@@ -162,9 +162,9 @@ def ratios(rows: Sequence[Throughput], alt: str) -> str:
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xscale("log")
         axes.minorticks_off()
-        axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2f}"))
-        axes.set_xlabel("candidate's time / baseline's, 95 % interval (above 1: slower)")
+        axes.set_xlabel("candidate's time / baseline's")
 
     return _draw(draw, (5.0, 0.9 + 0.32 * max(1, len(rows))), alt)
 
