@@ -6,6 +6,7 @@ A green run that quietly compared less than it should is the failure that this m
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -148,3 +149,19 @@ def census_text(counts: Iterable[Count]) -> str:
     """The counts as the text of an expectation file, one group a line, so that a change reads as a diff."""
     lines = ",\n".join("  " + json.dumps(asdict(count)) for count in counts)
     return f"[\n{lines}\n]\n"
+
+
+def main(arguments: list[str]) -> None:
+    """Make the census of a complete, passing run the committed expectation: `python -m conformance.census FILE`."""
+    from conformance import verdict_file
+
+    if len(arguments) != 1:
+        raise SystemExit("usage: python -m conformance.census VERDICT.json")
+    run = verdict_file.read(Path(arguments[0]))
+    if run.partial is not None or run.not_run:
+        raise SystemExit(f"{arguments[0]}: the run was partial, or something was not run; run all of the suite first")
+    EXPECTATION.write_text(census_text(run.census), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -73,7 +73,7 @@ TRAIN = (
     Variant("compiled", "pytorch"),
     Variant("tensors", "pytorch", preprocessing="inside"),
     Variant("tutorial", "pytorch", epoch_means=False, records="end"),
-    Variant("loop", "numpy", complete=True),
+    Variant("float32", "numpy", complete=True),
 )
 FULL = tuple(
     Variant(**{**vars(variant), "full": True}) for variant in TRAIN if not variant.complete and variant.examples is None
@@ -83,7 +83,7 @@ EVALUATE = {
     "pytorch": ("image_by_image", "batched"),
     "numpy": ("batched",),
 }
-FASTEST = {"tensorflow": "epoch_graph", "pytorch": "tensors", "numpy": "loop"}
+FASTEST = {"tensorflow": "epoch_graph", "pytorch": "tensors", "numpy": "float32"}
 
 
 def train_variant(framework: str, label: str) -> Variant:
