@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent]
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from observer import messages, operations  # type: ignore[import-not-found]  # noqa: E402
+from observer import messages, operations, warned  # type: ignore[import-not-found]  # noqa: E402
 
 
 def main() -> None:
