@@ -15,7 +15,7 @@ from rich.console import Console
 
 from conformance import ledger
 from conformance.census import CensusComparison, NotRun, census, compare_census, read_census
-from conformance.checks import Check
+from conformance.checks import Check, Kind, Verdict
 from conformance.observations import Key, Observation, read_all
 from conformance.options import Options
 from conformance.report import terminal
@@ -72,9 +72,10 @@ class Gatherer:
         environment = _environment(observations, self._options)
         expected = read_census()
         problems = self._ledger_problems(environment, complete=not (filtered or not_run))
+        checks = [*self._checks, *(self._broken_entry(problem) for problem in problems if problem.fails)]
         return Run(
             mode=Mode.RUN,
-            checks=tuple(sorted(self._checks, key=lambda check: check.id)),
+            checks=tuple(sorted(checks, key=lambda check: check.id)),
             candidate=environment,
             not_run=not_run,
             throughput=tuple(self._throughput),
@@ -85,7 +86,9 @@ class Gatherer:
             partial=Partial(len(self._checks), sum(count.checks for count in expected)) if filtered else None,
             started=self._started.isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - self._clock, 1),
-            warnings=tuple(f"ledger entry {problem.entry}: {problem.message}" for problem in problems),
+            warnings=tuple(
+                f"ledger entry {problem.entry}: {problem.message}" for problem in problems if not problem.fails
+            ),
         )
 
     def _ledger_problems(self, environment: Side, complete: bool) -> tuple[ledger.Problem, ...]:
@@ -93,6 +96,20 @@ class Gatherer:
         own = ledger.apply(self._options.own_ledger, self._checks, facts, strict=True)[1]
         users = ledger.apply(self._options.user_ledger, self._checks, facts, strict=False)[1]
         return (*own, *users)
+
+    def _broken_entry(self, problem: ledger.Problem) -> Check:
+        """The failed check of a ledger entry that does not keep its word."""
+        entry = next(entry for entry in self._options.ledger if entry.id == problem.entry)
+        return Check(
+            step=entry.step,
+            contract=f"ledger/{entry.id}",
+            kind=Kind.EXACT,
+            subjects=entry.subjects,
+            verdict=Verdict.BREAK,
+            workload=self._options.workloads[0].name,
+            framework=entry.subjects[0],
+            reason=f"ledger entry {entry.id}: {problem.message}",
+        )
 
     def _ledger_uses(self) -> tuple[LedgerUse, ...]:
         used = {check.ledger_id for check in self._checks}
