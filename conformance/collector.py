@@ -7,8 +7,10 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
+from numpy.typing import NDArray
 
 from conformance import kept_ensembles, observations
 from conformance.observations import Key, Observation
@@ -41,16 +43,17 @@ class Collector:
         self._data_source = data_source
         self._workers: dict[tuple[str, str], Worker] = {}
 
-    def observe(self, key: Key) -> Observation:
+    def observe(self, key: Key, tensors: Mapping[str, NDArray[Any]] | None = None) -> Observation:
         """The observation of `key`, under the workload's canonical parameter names and layouts.
 
+        `tensors` go with the request in place of its own, where it builds on what another side reported.
         Raises ObservationFailed where the framework raised, WorkerFailed where its worker did not survive.
         """
         path = self.directory / key.file_name
         with FileLock(f"{path}.lock"):
             if not path.exists():
                 self._raise_earlier_failure(path)
-                self._make(key, path)
+                self._make(key, path, tensors)
         return canonical(observations.read(path), self._workloads[key.workload])
 
     def worker(self, framework: str, device: str) -> Worker:
@@ -67,16 +70,15 @@ class Collector:
             worker.close()
         self._workers.clear()
 
-    def _make(self, key: Key, path: Path) -> None:
+    def _make(self, key: Key, path: Path, tensors: Mapping[str, NDArray[Any]] | None) -> None:
         workload = self._workloads[key.workload]
         request = request_for(key, workload, self._data_source)
         kept = kept_ensembles.path_for(request, self._code) if key.operation == "ensemble" else None
         if kept is not None and kept_ensembles.fetch(kept, path):
             return
         try:
-            reply = self.worker(key.framework, key.device).request(
-                request.operation, request.arguments, request.tensors
-            )
+            sent = request.tensors if tensors is None else tensors
+            reply = self.worker(key.framework, key.device).request(request.operation, request.arguments, sent)
         except (ObservationFailed, WorkerFailed) as error:
             _failure_path(path).write_text(json.dumps(_describe(error)), encoding="utf-8")
             raise

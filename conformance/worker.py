@@ -306,6 +306,7 @@ def _skip_stray_output(stdout: IO[bytes]) -> bool:
 
 
 @atexit.register
-def _end_all_workers() -> None:
+def end_all_workers() -> None:
+    """End every worker of this process, those that are still starting too."""
     for worker in list(_live_workers):
         worker.kill()

@@ -8,7 +8,8 @@ from pathlib import Path
 from conformance import ledger, ledger_file
 from conformance.checks import Check
 from conformance.contracts import KNOWN_CONTRACTS
-from conformance.gate.request import BASELINE, CANDIDATE, WrongUse
+from conformance.ending import WrongUse
+from conformance.gate.request import BASELINE, CANDIDATE
 from conformance.gate.sides import ReadySide, ReadySides
 from conformance.ledger import Entry, Problem, RunFacts
 from conformance.verdict import LedgerUse
@@ -26,8 +27,8 @@ class Ledgers:
 
     def accept(self, checks: Sequence[Check], sides: ReadySides) -> tuple[list[Check], list[str]]:
         """The checks, the declared ones accepted, and what is wrong with entries, one line each."""
-        baseline = [check for check in checks if _only(check, BASELINE)]
-        candidate = [check for check in checks if _only(check, CANDIDATE)]
+        baseline = [check for check in checks if is_of(check, BASELINE)]
+        candidate = [check for check in checks if is_of(check, CANDIDATE)]
         between = [check for check in checks if not _single(check)]
         problems: list[Problem] = []
 
@@ -58,5 +59,6 @@ def _single(check: Check) -> bool:
     return sum("@" in subject for subject in check.subjects) == 1
 
 
-def _only(check: Check, side: str) -> bool:
+def is_of(check: Check, side: str) -> bool:
+    """Whether the check is about this side alone, or about it and the oracle."""
     return _single(check) and check.subjects[0].endswith(f"@{side}")

@@ -8,6 +8,7 @@ from conformance.cases import Case
 from conformance.census import NotRun
 from conformance.checks import Check, Kind, Step, Verdict
 from conformance.contracts.filing import file
+from conformance.gate.checkpoint_contracts import checkpoint_checks
 from conformance.gate.pair_contracts import new_warnings, pair_checks
 from conformance.gate.plan import STEP_OF
 from conformance.gate.records import Failure, Records
@@ -37,6 +38,7 @@ def judge(
             views[side.name] = View(case, records[side.name], records["oracle"])
             yield from _failures(case, records[side.name])
             yield from side_checks(views[side.name], side.subjects[framework, device].threads)
+            yield from checkpoint_checks(views[side.name])
         partner = f"{framework}@{BASELINE}"
         case = Case(workload, framework, device, partner, seed=seed, side=CANDIDATE)
         view = View(case, records[CANDIDATE], records["oracle"])

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from conformance.collector import Collector
-from conformance.gate.records import Failure, Records
+from conformance.gate.records import Failure, Records, Unobserved
 from conformance.observations import Key
 from conformance.subjects import Subject
-from conformance.worker import ObservationFailed, WorkerFailed
+from conformance.worker import ObservationFailed, WorkerFailed, end_all_workers
 from reference.workloads import Workload
 
 Done = Callable[[str, Key], None]
@@ -24,7 +28,7 @@ class Observer:
         self,
         directory: Path,
         code: Path,
-        subjects: dict[str, dict[tuple[str, str], Subject]],
+        subjects: Mapping[str, Mapping[tuple[str, str], Subject]],
         workloads: Sequence[Workload],
         on_done: Done,
     ) -> None:
@@ -32,49 +36,56 @@ class Observer:
         self._stop = threading.Event()
         named = {workload.name: workload for workload in workloads}
         self.records = {name: Records() for name in subjects}
-        self.collectors: dict[str, Collector] = {}
+        self._collectors: dict[str, Collector] = {}
+        self._lost: dict[tuple[str, str, str], Failure] = {}
         for name, ours in subjects.items():
             (directory / name).mkdir(parents=True, exist_ok=True)
-            self.collectors[name] = Collector(directory / name, code, ours, named)
+            self._collectors[name] = Collector(directory / name, code, ours, named)
 
-    def observe(self, plans: dict[str, list[Key]], *, side_by_side: bool = True) -> None:
-        """Observe what is planned for each name, side by side or one after the other."""
+    def observe(self, plans: Mapping[str, Sequence[Key]], *, side_by_side: bool = True) -> None:
+        """Observe what is planned for each name, side by side or one after the other.
+
+        Raises DataMissing where a data set is nowhere on this machine.
+        """
         pool = ThreadPoolExecutor(len(plans) if side_by_side else 1)
         try:
             for future in [pool.submit(self._follow, name, plan) for name, plan in plans.items()]:
                 future.result()
-        finally:
+        except BaseException:
             self._stop.set()
+            end_all_workers()  # or a thread would wait for its answer
+            raise
+        finally:
             pool.shutdown(cancel_futures=True)
-            self._stop.clear()
-
-    def ask(self, name: str, key: Key, make: Callable[[Collector], None]) -> None:
-        """Let `make` make the observation of `key`, and note how that went."""
-        try:
-            make(self.collectors[name])
-            self.records[name].made[key] = self.collectors[name].observe(key)
-        except (ObservationFailed, WorkerFailed) as failure:
-            self.records[name].failed[key] = failure
 
     def close(self) -> None:
         """End all workers."""
-        self._stop.set()
-        for collector in self.collectors.values():
+        for collector in self._collectors.values():
             collector.close()
 
     def _follow(self, name: str, plan: Sequence[Key]) -> None:
         """Observe one by one. Where a framework does not even import, nothing more of it is tried."""
-        records = self.records[name]
-        lost: dict[tuple[str, str], Failure] = {}
         for key in plan:
             if self._stop.is_set():
                 return
-            place = (key.framework, key.device)
-            if place not in lost:
-                try:
-                    records.made[key] = self.collectors[name].observe(key)
-                except (ObservationFailed, WorkerFailed) as failure:
-                    records.failed[key] = failure
-                    if key.operation == "imports":
-                        lost[place] = failure
+            if (name, key.framework, key.device) not in self._lost:
+                self._observe(name, key)
             self._on_done(name, key)
+
+    def _observe(self, name: str, key: Key) -> None:
+        records = self.records[name]
+        try:
+            records.made[key] = self._collectors[name].observe(key, self._tensors(key))
+        except Unobserved:  # what it builds on has failed, which is on record
+            return
+        except (ObservationFailed, WorkerFailed) as failure:
+            records.failed[key] = failure
+            if key.operation == "imports":
+                self._lost[name, key.framework, key.device] = failure
+
+    def _tensors(self, key: Key) -> Mapping[str, NDArray[Any]] | None:
+        """What is sent in place of the initial weights: the checkpoints that a side has saved."""
+        if key.operation != "checkpoint_load":
+            return None
+        saver = key.variant.removeprefix("from-")
+        return self.records[saver].get(replace(key, operation="checkpoint_save", variant="")).tensors

@@ -182,12 +182,14 @@ def new_warnings(case: Case, pairs: Iterable[tuple[Observation, Observation]]) -
     before: set[str] = set()
     count = 0
     for observed, other in pairs:
-        ours = {plain(text) for text in observed.facts.get("warnings", ())}
-        theirs = {plain(text) for text in other.facts.get("warnings", ())}
-        before |= theirs
+        before |= _warnings(other)
+        found.update(dict.fromkeys(sorted(_warnings(observed))))
         count += 1
-        found.update(dict.fromkeys(sorted(ours)))
     return told(case, Step.IMPORTS, "warnings", [text for text in found if text not in before], count)
+
+
+def _warnings(observed: Observation) -> set[str]:
+    return {plain(text) for name in ("warnings_at_start", "warnings") for text in observed.facts.get(name, ())}
 
 
 def plain(warning: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conformance.checks import Step
+from conformance.gate.request import SIDES
 from conformance.observations import Key
 from conformance.variants import TRAIN, complete_variant
 from reference.workloads import Workload
@@ -38,6 +39,8 @@ def side_plan(workload: Workload, framework: str, device: str, seed: int, only: 
     for operation in ("data", "model", "objective"):
         if wanted in ("", operation):
             yield key(operation)
+    if wanted in ("", Step.MODEL):
+        yield key("checkpoint_save")
     if wanted in ("", Step.OBJECTIVE):
         yield from (key("tutorial", tutorial_label(spelling)) for spelling in SPELLINGS[framework])
     if wanted in ("", Step.TRAIN, Step.EVALUATE):
@@ -47,6 +50,18 @@ def side_plan(workload: Workload, framework: str, device: str, seed: int, only: 
         for variant in TRAIN:
             if variant.framework == framework and variant != complete:
                 yield key("train", variant.label)
+
+
+def exchange_plan(workload: Workload, framework: str, device: str, seed: int, only: str = "") -> Iterator[Key]:
+    """Loading the checkpoints of both sides, once these are saved."""
+    if only.partition("/")[0] in ("", Step.MODEL):
+        for saver in SIDES:
+            yield Key(workload.name, framework, "checkpoint_load", loaded_label(saver), seed, device)
+
+
+def loaded_label(saver: str) -> str:
+    """The variant under which the loading of a side's checkpoints is filed."""
+    return f"from-{saver}"
 
 
 def tutorial_label(spelling: str) -> str:

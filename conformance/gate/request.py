@@ -14,14 +14,6 @@ BASELINE, CANDIDATE = "baseline", "candidate"
 SIDES = (BASELINE, CANDIDATE)
 
 
-class WrongUse(ValueError):
-    """Words that make no gate: exit status 2, the message in one or two lines."""
-
-
-class NotPossible(Exception):
-    """A gate that cannot be carried out: exit status 3, with the reason."""
-
-
 @dataclass(frozen=True)
 class SideRequest:
     """One side as its user words it: see conformance.environments.parse_side, and variables for its workers."""

@@ -12,18 +12,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from conformance.census import CensusComparison
+from conformance.census import CensusComparison, census, compare_census
 from conformance.checks import Check
+from conformance.ending import NotPossible
 from conformance.environments import Change
-from conformance.gate import judging
-from conformance.gate.accepting import Ledgers
+from conformance.gate import equivalence, judging
+from conformance.gate.accepting import Ledgers, is_of
 from conformance.gate.observing import Observer
-from conformance.gate.plan import oracle_plan, side_plan
+from conformance.gate.plan import exchange_plan, oracle_plan, side_plan
 from conformance.gate.progress import Progress
 from conformance.gate.records import Records
-from conformance.gate.request import SIDES, Request
+from conformance.gate.request import BASELINE, CANDIDATE, SIDES, Request
 from conformance.gate.sides import ReadySide, ReadySides, prepare
 from conformance.observations import Key, Observation
+from conformance.requests import DataMissing
 from conformance.subjects import Subject
 from conformance.verdict import Mode, PackageChange, Partial, Run, Side
 from conformance.worker import stage_code
@@ -46,68 +48,72 @@ def run_gate(request: Request, progress: Progress) -> Outcome:
     started, clock = datetime.now(UTC), time.monotonic()
     ledgers = Ledgers(request.ledger)
     sides = prepare(request, progress.say)
-    with _directory(request.report) as directory:
-        records = _observe(request, sides, directory, progress)
-        progress.say("judging")
-        checks = [
-            check
-            for workload in request.workloads
-            for check in judging.judge(sides, workload, request.device, request.seed, records)
-        ]
-        run = _run(request, sides, records, ledgers, checks)
+    with _observer(request, sides, progress) as observer:
+        try:
+            _observe(request, sides, observer, progress)
+            run = _judge(request, sides, observer, ledgers, progress)
+        except DataMissing as error:
+            raise NotPossible(str(error)) from error
         seconds = round(time.monotonic() - clock, 1)
-        return Outcome(replace(run, started=started.isoformat(timespec="seconds"), seconds=seconds), records)
+        return Outcome(replace(run, started=started.isoformat(timespec="seconds"), seconds=seconds), observer.records)
 
 
 @contextmanager
-def _directory(report: Path | None) -> Iterator[Path]:
-    """Where the observations go: into the report, or into a directory that is gone afterwards."""
-    if report is not None:
-        directory = report / "observations"
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(parents=True)
-        yield directory
-        return
-    with tempfile.TemporaryDirectory(prefix="conformance-") as name:
-        yield Path(name)
-
-
-def _observe(request: Request, sides: ReadySides, directory: Path, progress: Progress) -> Mapping[str, Records]:
-    subjects: dict[str, dict[tuple[str, str], Subject]] = {
-        side.name: dict(side.subjects) for side in (sides.baseline, sides.candidate)
+def _observer(request: Request, sides: ReadySides, progress: Progress) -> Iterator[Observer]:
+    """The observer, with a directory in the report, or one that is gone afterwards."""
+    subjects: dict[str, Mapping[tuple[str, str], Subject]] = {
+        side.name: side.subjects for side in (sides.baseline, sides.candidate)
     }
     subjects["oracle"] = {("oracle", "cpu"): Subject("oracle")}
-    plans = {
-        name: [
-            key
-            for workload in request.workloads
-            for framework in sides.frameworks
-            for key in side_plan(workload, framework, request.device, request.seed, request.only)
-        ]
-        for name in SIDES
-    }
+    with tempfile.TemporaryDirectory(prefix="conformance-") as name:
+        directory = Path(name, "observations")
+        if request.report is not None:
+            directory = request.report / "observations"
+            shutil.rmtree(directory, ignore_errors=True)
+        code = stage_code(Path(name, "code"))
+        observer = Observer(directory, code, subjects, request.workloads, progress.done)
+        try:
+            yield observer
+        finally:
+            observer.close()
+
+
+def _observe(request: Request, sides: ReadySides, observer: Observer, progress: Progress) -> None:
+    """Everything that is always observed: each side by itself, then what one makes of the other's checkpoints."""
+    places = [
+        (workload, framework, request.device, request.seed)
+        for workload in request.workloads
+        for framework in sides.frameworks
+    ]
+    own = [key for place in places for key in side_plan(*place, request.only)]
+    exchange = [key for place in places for key in exchange_plan(*place, request.only)]
+    plans, exchanges = dict.fromkeys(SIDES, own), dict.fromkeys(SIDES, exchange)
     plans["oracle"] = [
         key for workload in request.workloads for key in oracle_plan(workload, request.seed, request.only)
     ]
-    with tempfile.TemporaryDirectory(prefix="conformance-code-") as code:
-        observer = Observer(directory, stage_code(Path(code)), subjects, request.workloads, progress.done)
-        progress.expect(plans)
-        try:
-            observer.observe(plans, side_by_side=request.device == "cpu")
-        finally:
-            observer.close()
-    return observer.records
+    side_by_side = request.device == "cpu"
+    progress.expect({name: [*plan, *exchanges.get(name, ())] for name, plan in plans.items()})
+    observer.observe(plans, side_by_side=side_by_side)
+    observer.observe(exchanges, side_by_side=side_by_side)
 
 
-def _run(
-    request: Request,
-    sides: ReadySides,
-    records: Mapping[str, Records],
-    ledgers: Ledgers,
-    checks: Sequence[Check],
-) -> Run:
-    judged, problems = ledgers.accept(checks, sides)
-    chosen = [check for check in judged if f"{check.step}/{check.contract}".startswith(request.only)]
+def _judge(request: Request, sides: ReadySides, observer: Observer, ledgers: Ledgers, progress: Progress) -> Run:
+    progress.say("judging")
+    records = observer.records
+    made = [
+        check
+        for workload in request.workloads
+        for check in judging.judge(sides, workload, request.device, request.seed, records)
+    ]
+    checks, problems = ledgers.accept(made, sides)
+    drifting = [] if request.only else equivalence.to_resolve(checks)
+    if drifting:
+        workloads = {workload.name: workload for workload in request.workloads}
+        keys = [Key(*pair, "native", "glorot", request.seed, request.device) for pair in drifting]
+        progress.expect(dict.fromkeys(SIDES, keys))
+        observer.observe(dict.fromkeys(SIDES, keys), side_by_side=request.device == "cpu")
+        checks += equivalence.equivalence_checks(drifting, workloads, request.device, request.seed, records)
+    chosen = [check for check in equivalence.told(checks) if _is_chosen(check, request.only)]
     return Run(
         mode=Mode.GATE,
         checks=tuple(sorted(chosen, key=lambda check: check.id)),
@@ -115,12 +121,25 @@ def _run(
         candidate=_side(sides.candidate, records, request.device),
         packages_changed=tuple(map(_package_change, sides.changes)),
         not_run=tuple(judging.not_run(records)),
-        census_comparison=CensusComparison(reason="a gate compares its sides' censuses with each other"),
+        census_comparison=_census(checks, records, partial=bool(request.only)),
         partial=Partial(len(chosen), len(checks)) if request.only else None,
         ledger=tuple(ledgers.uses(chosen)),
         warnings=(*sides.notes, *problems),
         fail_on=request.fail_on,
     )
+
+
+def _is_chosen(check: Check, only: str) -> bool:
+    """Whether the check is among those asked for; that something could not be observed always is."""
+    return f"{check.step}/{check.contract}".startswith(only) or check.contract.startswith("observed/")
+
+
+def _census(checks: Sequence[Check], records: Mapping[str, Records], *, partial: bool) -> CensusComparison:
+    """What was judged of the candidate alone, against what was judged of the baseline alone."""
+    if any(records[side].failed for side in SIDES):
+        return CensusComparison(reason="not everything could be observed")
+    ours, expected = (census(check for check in checks if is_of(check, side)) for side in (CANDIDATE, BASELINE))
+    return compare_census(ours, expected, partial=partial)
 
 
 def _package_change(change: Change) -> PackageChange:

@@ -86,8 +86,12 @@ def side_checks(view: View, threads: int) -> Iterator[Check]:
 
 
 def _legacy(view: View, spelling: str) -> Iterator[Check]:
-    observed = lambda: view.of("tutorial", tutorial_label(spelling))  # noqa: E731
-    yield from applied(view.case, Step.OBJECTIVE, lambda: objective.legacy_arguments(view.case, spelling, observed()))
+    label = tutorial_label(spelling)
+    yield from applied(
+        view.case,
+        Step.OBJECTIVE,
+        lambda: objective.legacy_arguments(view.case, spelling, view.of("tutorial", label)),
+    )
 
 
 def _trained(view: View, variant: Variant) -> Iterator[Check]:

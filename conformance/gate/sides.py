@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from conformance.ending import NotPossible, WrongUse
 from conformance.environments import (
     Change,
     Environment,
@@ -19,7 +20,7 @@ from conformance.environments import (
     parse_side,
     resolve,
 )
-from conformance.gate.request import BASELINE, CANDIDATE, NotPossible, Request, SideRequest, WrongUse
+from conformance.gate.request import BASELINE, CANDIDATE, Request, SideRequest
 from conformance.subjects import Subject
 
 Report = Callable[[str], None]

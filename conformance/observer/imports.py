@@ -26,7 +26,7 @@ _RECORDED_VARIABLES = (
 def observe(
     session: Session, arguments: dict[str, Any], tensors: Any
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Facts: versions, devices, settings in force, variants, platform and the environment that bears on them."""
+    """Facts: versions, devices, settings in force, variants, warnings at start, platform, environment variables."""
     from reference.workloads import Workload
 
     steps = session.steps(Workload.from_dict(arguments["workload"]))
@@ -37,6 +37,7 @@ def observe(
         "variants": {step: sorted(steps.variants(step)) for step in ("train", "evaluate")},
         "python": sys.version.split()[0],
         "platform": platform.platform(),
+        "warnings_at_start": session.warnings_at_start,
         "cpu": _cpu_model(),
         "environment": {
             name: value for name, value in sorted(os.environ.items()) if name.startswith(_RECORDED_VARIABLES)

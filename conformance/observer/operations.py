@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from . import messages
+from . import messages, warned
 from .session import Session
 
 # Each names the module of this package whose `observe` answers it.
@@ -13,6 +13,8 @@ OPERATIONS = (
     "imports",
     "data",
     "model",
+    "checkpoint_save",
+    "checkpoint_load",
     "objective",
     "train",
     "native",
@@ -29,7 +31,9 @@ def perform(operation: str, arguments: dict[str, Any], tensors: messages.Tensors
     global _session
     if operation == "start":
         _session = Session(arguments["framework"], arguments["device"], arguments["threads"])
-        _session.configure()
+        with warned.collected() as seen:
+            _session.configure()
+        _session.warnings_at_start = sorted(seen)
         return {}, {}
     if _session is None:
         raise RuntimeError("the worker was asked before it was started")

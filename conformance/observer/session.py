@@ -32,6 +32,7 @@ class Session:
         self.device = device
         self.threads = threads
         self.benchmarks: dict[str, Any] = {}
+        self.warnings_at_start: list[str] = []
         self._steps: dict[str, Steps] = {}
         self._splits: dict[Any, Split] = {}
 

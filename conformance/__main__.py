@@ -1,0 +1,228 @@
+"""The command line. What a command does is in conformance.commands, imported when it is wanted: this starts fast."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from conformance.ending import WRONG_USE, Ended
+
+app = typer.Typer(
+    name="conformance",
+    help="Conformance tests for deep-learning frameworks.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+cache = typer.Typer(help="The environments and oracle runs that are kept.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(cache, name="cache")
+
+# Typer carries a click of its own from 0.20 on, and uses the one that is installed before.
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+_STATUS = "Exit status: 0 conforms or may upgrade, 1 drift, break or slower, 2 wrong use, 3 could not be carried out."
+
+Workloads = Annotated[
+    list[str] | None, typer.Option("--workload", metavar="NAME|FILE", help="Workload; may be repeated.")
+]
+Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+Only = Annotated[str, typer.Option(metavar="STEP", help="One step, or the start of step/contract, alone.")]
+PassEnv = Annotated[
+    list[str] | None, typer.Option("--pass-env", metavar="NAME", help="Hand on a variable that looks like a secret.")
+]
+IndexUrl = Annotated[str | None, typer.Option(metavar="URL", help="The package index.")]
+ExtraIndexUrl = Annotated[
+    list[str] | None, typer.Option("--extra-index-url", metavar="URL", help="A further package index.")
+]
+AllowBuilds = Annotated[bool, typer.Option("--allow-builds", help="Build what has no wheel.")]
+TorchBackend = Annotated[str | None, typer.Option(metavar="NAME", help="cpu, auto, cu129, ...: as in uv.")]
+Ledger = Annotated[Path | None, typer.Option(metavar="FILE", help="Further accepted divergences.")]
+Report = Annotated[Path | None, typer.Option(metavar="DIR", help="Write the report there.")]
+
+
+@app.command(
+    epilog=_STATUS,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=True,
+)
+def run(
+    context: typer.Context,
+    report: Annotated[Path, typer.Option(metavar="DIR", help="Write the report there.")] = Path("report"),
+) -> None:
+    """Run the suite on what is installed here; everything else on the line goes to pytest."""
+    from conformance.commands.run import run_suite
+
+    raise typer.Exit(run_suite(report, context.args))
+
+
+@app.command(epilog=_STATUS)
+def gate(
+    baseline: Annotated[
+        str, typer.Argument(metavar="BASELINE", help="'torch==2.14.1 ...', a requirements file, -, or python:PATH")
+    ],
+    candidate: Annotated[str, typer.Argument(metavar="CANDIDATE", help="The same for what you may upgrade to.")],
+    workload: Workloads = None,
+    device: Device = "cpu",
+    only: Only = "",
+    baseline_env: Annotated[
+        list[str] | None, typer.Option("--baseline-env", metavar="K=V", help="A variable for the baseline's workers.")
+    ] = None,
+    candidate_env: Annotated[
+        list[str] | None, typer.Option("--candidate-env", metavar="K=V", help="A variable for the candidate's workers.")
+    ] = None,
+    pass_env: PassEnv = None,
+    baseline_python: Annotated[str | None, typer.Option(metavar="VERSION|PATH", help="The baseline's Python.")] = None,
+    candidate_python: Annotated[str | None, typer.Option(metavar="VERSION|PATH", help="The candidate's.")] = None,
+    index_url: IndexUrl = None,
+    extra_index_url: ExtraIndexUrl = None,
+    allow_builds: AllowBuilds = False,
+    full_environment: Annotated[
+        bool, typer.Option("--full-environment", help="Install all that a file names, not its frameworks alone.")
+    ] = False,
+    torch_backend: TorchBackend = None,
+    ledger: Ledger = None,
+    fail_on: Annotated[
+        str, typer.Option(metavar="VERDICTS", help="What makes the exit status 1: of drift,break,slower,unresolved.")
+    ] = "drift,break,slower",
+    report: Report = None,
+    junit_xml: Annotated[Path | None, typer.Option("--junit-xml", metavar="FILE", help="Write JUnit XML.")] = None,
+) -> None:
+    """Compare two environments and say whether you may upgrade from one to the other."""
+    from conformance.commands import gate as command
+
+    words = command.GateWords(
+        baseline=baseline,
+        candidate=candidate,
+        workloads=tuple(workload or ()),
+        device=device,
+        only=only,
+        baseline_environment=tuple(baseline_env or ()),
+        candidate_environment=tuple(candidate_env or ()),
+        pass_environment=tuple(pass_env or ()),
+        baseline_python=baseline_python,
+        candidate_python=candidate_python,
+        index_url=index_url,
+        extra_index_urls=tuple(extra_index_url or ()),
+        allow_builds=allow_builds,
+        full_environment=full_environment,
+        torch_backend=torch_backend,
+        ledger=ledger,
+        fail_on=fail_on,
+        report=report,
+    )
+    raise typer.Exit(command.gate(words, junit_xml))
+
+
+@app.command(epilog=_STATUS)
+def bisect(
+    package: Annotated[str, typer.Argument(metavar="PACKAGE", help="Such as torch or tensorflow-cpu.")],
+    good: Annotated[str, typer.Argument(metavar="GOOD", help="A release whose results are right.")],
+    bad: Annotated[str, typer.Argument(metavar="BAD", help="A release that departs from it.")],
+    workload: Workloads = None,
+    device: Device = "cpu",
+    only: Only = "",
+    python: Annotated[str | None, typer.Option(metavar="VERSION|PATH", help="The Python of every release.")] = None,
+    pre: Annotated[bool, typer.Option("--pre", help="Probe pre-releases too.")] = False,
+    yanked: Annotated[bool, typer.Option("--yanked", help="Probe yanked releases too.")] = False,
+    pass_env: PassEnv = None,
+    index_url: IndexUrl = None,
+    extra_index_url: ExtraIndexUrl = None,
+    allow_builds: AllowBuilds = False,
+    torch_backend: TorchBackend = None,
+    ledger: Ledger = None,
+    report: Report = None,
+) -> None:
+    """Find the first release between two that departs from the first."""
+    from conformance.commands import bisect as command
+    from conformance.commands.gate import GateWords
+
+    words = GateWords(
+        baseline=f"{package}=={good}",
+        candidate=f"{package}=={bad}",
+        workloads=tuple(workload or ()),
+        device=device,
+        only=only,
+        pass_environment=tuple(pass_env or ()),
+        baseline_python=python,
+        candidate_python=python,
+        index_url=index_url,
+        extra_index_urls=tuple(extra_index_url or ()),
+        allow_builds=allow_builds,
+        torch_backend=torch_backend,
+        ledger=ledger,
+        report=report,
+    )
+    raise typer.Exit(command.bisect(package, good, bad, words, include_pre=pre, include_yanked=yanked))
+
+
+@app.command()
+def report(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A directory that holds verdict.json.")],
+    workload: Workloads = None,
+) -> None:
+    """Draw a report again from its verdict.json and its observations."""
+    from conformance.commands.report import draw
+
+    raise typer.Exit(draw(directory, workload or []))
+
+
+@app.command()
+def accept(
+    check: Annotated[str, typer.Argument(metavar="CHECK", help="The id of a failed check, or a part of it.")],
+    reason: Annotated[str, typer.Option(help="Why the divergence is acceptable.")],
+    until: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="Last day, as 2026-12-31.")],
+    report: Annotated[Path, typer.Option(metavar="DIR", help="The report that holds the check.")] = Path("report"),
+    ledger: Annotated[Path, typer.Option(metavar="FILE", help="The ledger to add to.")] = Path("ledger.toml"),
+) -> None:
+    """Add a waiver for a failed check to a ledger of your own."""
+    from conformance.commands.accept import accept_check
+
+    raise typer.Exit(accept_check(check, reason, until.date(), report, ledger))
+
+
+@cache.command("list")
+def list_kept() -> None:
+    """Show what is kept, with sizes."""
+    from conformance.commands.cache import show
+
+    show()
+
+
+@cache.command()
+def clear() -> None:
+    """Remove all that is kept and not in use."""
+    from conformance.commands.cache import remove
+
+    remove()
+
+
+def main() -> None:
+    """The entry point `conformance`: a mistake of the user's is one or two lines and exit status 2."""
+    sys.exit(_status())
+
+
+def _status() -> int:
+    try:
+        return int(app(prog_name="conformance", standalone_mode=False) or 0)
+    except UsageError as error:
+        command = getattr(getattr(error, "ctx", None), "command_path", None) or "conformance"
+        print(f"{command}: {_message(error).rstrip('.')}; see {command} --help", file=sys.stderr)
+        return WRONG_USE
+    except Ended as ended:
+        print(f"conformance: {ended}", file=sys.stderr)
+        return ended.status
+    except KeyboardInterrupt:
+        return 130
+
+
+def _message(error: Exception) -> str:
+    """What click says is wrong."""
+    return str(getattr(error, "format_message", error.__str__)())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""`conformance cache`: what is kept between runs, and its removal."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from conformance import environments
+from conformance.cache import cache_directory
+from conformance.ending import NotPossible
+
+
+def show() -> None:
+    """Print every environment with its size and its last use, and the oracle's runs in one line."""
+    console = Console()
+    try:
+        found = environments.list_cache()
+    except (environments.EnvironmentFailure, OSError) as error:
+        raise NotPossible(str(error)) from error
+    if found:
+        table = Table("environment", "Python", "size", "shared with uv", "last used", box=None, pad_edge=False)
+        for one in found:
+            used = "in use" if one.in_use else time.strftime("%Y-%m-%d %H:%M", time.localtime(one.last_used))
+            table.add_row(one.name, one.python, _gigabytes(one.size_bytes), _gigabytes(one.shared_bytes), used)
+        console.print(table)
+    total = sum(one.size_bytes for one in found)
+    console.print(f"{len(found)} environments, {_gigabytes(total)}, in {environments.cache_root()}", soft_wrap=True)
+    runs = _ensembles()
+    size = sum(path.stat().st_size for path in runs)
+    console.print(f"{len(runs)} oracle runs, {size / 1e6:.0f} MB, in {cache_directory()}", soft_wrap=True)
+
+
+def remove() -> None:
+    """Remove what nobody uses, and say what stayed."""
+    try:
+        removed, in_use = environments.clear_cache()
+        runs = _ensembles()
+        for path in runs:
+            path.unlink(missing_ok=True)
+    except (environments.EnvironmentFailure, OSError) as error:
+        raise NotPossible(str(error)) from error
+    print(f"removed {len(removed)} environments and {len(runs)} oracle runs")
+    for name in in_use:
+        print(f"kept {name}: it is in use")
+
+
+def _ensembles() -> list[Path]:
+    return sorted((cache_directory() / "ensembles").glob("*.safetensors"))
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"

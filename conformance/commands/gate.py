@@ -1,0 +1,148 @@
+"""`conformance gate`: from words to a request, and from the run to the terminal and the report's files."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from conformance.checks import Step
+from conformance.ending import NotPossible, WrongUse
+from conformance.environments import Options, configured
+from conformance.gate import kept
+from conformance.gate.progress import Progress
+from conformance.gate.request import Request, SideRequest
+from conformance.gate.running import Outcome, run_gate
+from conformance.report import terminal
+from conformance.report.writing import ReportNotWritten, append_summary, write_report, write_text
+from conformance.subjects import DEVICES
+from conformance.workload_files import WorkloadUnusable, find_workload
+from reference.workloads import MNIST_MLP, Workload
+
+FAILING = ("drift", "break", "slower", "unresolved")
+
+
+@dataclass(frozen=True)
+class GateWords:
+    """The words of the command line, as they stand there."""
+
+    baseline: str
+    candidate: str
+    workloads: tuple[str, ...] = ()
+    device: str = "cpu"
+    only: str = ""
+    baseline_environment: tuple[str, ...] = ()
+    candidate_environment: tuple[str, ...] = ()
+    pass_environment: tuple[str, ...] = ()
+    baseline_python: str | None = None
+    candidate_python: str | None = None
+    index_url: str | None = None
+    extra_index_urls: tuple[str, ...] = ()
+    allow_builds: bool = False
+    full_environment: bool = False
+    torch_backend: str | None = None
+    ledger: Path | None = None
+    fail_on: str = "drift,break,slower"
+    report: Path | None = None
+
+    def request(self) -> Request:
+        """What they ask for. Raises WrongUse naming the word, what is wrong with it, and what is right."""
+        if self.baseline.strip() == self.candidate.strip() == "-":
+            raise WrongUse("only one side can be read from standard input: give the other one a file")
+        return Request(
+            baseline=SideRequest(
+                self.baseline, self.baseline_python, _variables(self.baseline_environment, "--baseline-env")
+            ),
+            candidate=SideRequest(
+                self.candidate, self.candidate_python, _variables(self.candidate_environment, "--candidate-env")
+            ),
+            workloads=_workloads(self.workloads),
+            device=_one_of(self.device, DEVICES, "--device"),
+            only=_only(self.only),
+            options=Options(configured(self.index_url, self.extra_index_urls), self.torch_backend, self.allow_builds),
+            full_environment=self.full_environment,
+            pass_environment=self.pass_environment,
+            ledger=_file(self.ledger, "--ledger"),
+            report=_directory(self.report),
+            fail_on=tuple(_one_of(word.strip(), FAILING, "--fail-on") for word in self.fail_on.split(",")),
+        )
+
+
+def gate(words: GateWords, junit_xml: Path | None) -> int:
+    """Carry out the gate, show it, write what was asked for; returns the exit status."""
+    request = words.request()
+    with Progress() as progress:
+        outcome = run_gate(request, progress)
+    try:
+        _write(request, outcome, junit_xml)
+    except ReportNotWritten as error:
+        raise NotPossible(str(error)) from error
+    terminal.show(outcome.run, Console())
+    return outcome.run.exit_status
+
+
+def _write(request: Request, outcome: Outcome, junit_xml: Path | None) -> None:
+    if request.report is not None:
+        workloads = {workload.name: workload for workload in request.workloads}
+        observed, before = outcome.observations("candidate"), outcome.observations("baseline")
+        write_report(request.report, outcome.run, observed, before, workloads)
+        kept.thin(request.report / "observations")
+    if junit_xml is not None:
+        from conformance.report import junit
+
+        write_text(junit_xml, junit.page(outcome.run))
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        append_summary(Path(summary), outcome.run)
+
+
+def _variables(words: Iterable[str], option: str) -> dict[str, str]:
+    found = {}
+    for word in words:
+        name, separator, value = word.partition("=")
+        if not separator or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise WrongUse(f"{option} {word!r}: write it as NAME=VALUE")
+        if "\0" in value:
+            raise WrongUse(f"{option} {name}: the value holds a null character")
+        found[name] = value
+    threads = found.get("OMP_NUM_THREADS", "1")
+    if not threads.isdigit() or int(threads) < 1:
+        raise WrongUse(f"{option} OMP_NUM_THREADS={threads}: give a whole number of threads, 1 or more")
+    return found
+
+
+def _workloads(names: tuple[str, ...]) -> tuple[Workload, ...]:
+    try:
+        found = tuple(find_workload(name) for name in names) or (MNIST_MLP,)
+    except WorkloadUnusable as error:
+        raise WrongUse(str(error)) from error
+    if len({workload.name for workload in found}) < len(found):
+        raise WrongUse("two workloads have the same name: name each once")
+    return found
+
+
+def _only(text: str) -> str:
+    if text and text.partition("/")[0] not in [*Step]:
+        raise WrongUse(f"--only {text!r}: start with a step: {', '.join(Step)}")
+    return text
+
+
+def _one_of(word: str, choices: Iterable[str], option: str) -> str:
+    if word not in choices:
+        raise WrongUse(f"{option} {word!r}: choose from {', '.join(choices)}")
+    return word
+
+
+def _file(path: Path | None, option: str) -> Path | None:
+    if path is not None and not path.is_file():
+        raise WrongUse(f"{option} {path}: there is no such file")
+    return path
+
+
+def _directory(path: Path | None) -> Path | None:
+    if path is not None and path.exists() and not path.is_dir():
+        raise WrongUse(f"--report {path}: a file is there already, give a directory")
+    return path
