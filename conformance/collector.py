@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from conformance import kept_ensembles, observations
-from conformance.observations import Key, Observation
+from conformance.observations import Key, Observation, ObservationUnwritable
 from conformance.requests import request_for
 from conformance.subjects import Subject
 from conformance.views import canonical
@@ -42,26 +42,32 @@ class Collector:
         self._workloads = workloads
         self._data_source = data_source
         self._workers: dict[tuple[str, str], Worker] = {}
+        self._failures: dict[Path, dict[str, str]] = {}
 
     def observe(self, key: Key, tensors: Mapping[str, NDArray[Any]] | None = None) -> Observation:
         """The observation of `key`, under the workload's canonical parameter names and layouts.
 
         `tensors` go with the request in place of its own, where it builds on what another side reported.
-        Raises ObservationFailed where the framework raised, WorkerFailed where its worker did not survive.
+        Raises ObservationFailed where the framework raised, WorkerFailed where its worker did not survive,
+        ObservationUnwritable where the disk refuses it.
         """
         path = self.directory / key.file_name
-        with FileLock(f"{path}.lock"):
+        with _lock(path):
             if not path.exists():
-                self._raise_earlier_failure(path)
-                self._make(key, path, tensors)
+                with self._failing_alike(path):
+                    self._make(key, path, tensors)
         return canonical(observations.read(path), self._workloads[key.workload])
 
     def worker(self, framework: str, device: str) -> Worker:
-        """This process's worker for the framework on the device, started at the first call, or after one has died."""
+        """This process's worker for the framework on the device, started at the first call, or after one has died.
+
+        One that does not start is not tried again. Raises as `observe` does.
+        """
         place = (framework, device)
         if place not in self._workers or self._workers[place].has_ended:
             log = self.directory / f"{framework}-{device}-{os.getpid()}.stderr"
-            self._workers[place] = Worker(self._subjects[place], self._code, log)
+            with self._failing_alike(self.directory / f"{framework}-{device}.start"):
+                self._workers[place] = Worker(self._subjects[place], self._code, log)
         return self._workers[place]
 
     def close(self) -> None:
@@ -76,31 +82,50 @@ class Collector:
         kept = kept_ensembles.path_for(request, self._code) if key.operation == "ensemble" else None
         if kept is not None and kept_ensembles.fetch(kept, path):
             return
-        try:
-            sent = request.tensors if tensors is None else tensors
-            reply = self.worker(key.framework, key.device).request(request.operation, request.arguments, sent)
-        except (ObservationFailed, WorkerFailed) as error:
-            _failure_path(path).write_text(json.dumps(_describe(error)), encoding="utf-8")
-            raise
+        sent = request.tensors if tensors is None else tensors
+        reply = self.worker(key.framework, key.device).request(request.operation, request.arguments, sent)
         observations.write(path, key, reply.facts, reply.tensors)
         if kept is not None:
-            with contextlib.suppress(OSError):
-                kept_ensembles.keep(path, kept)
+            kept_ensembles.keep(path, kept)
 
-    def _raise_earlier_failure(self, path: Path) -> None:
-        failure = _failure_path(path)
-        if failure.exists():
-            described = json.loads(failure.read_text(encoding="utf-8"))
-            if described["kind"] == WorkerFailed.__name__:
-                raise WorkerFailed(described["message"])
-            raise ObservationFailed(**described)
+    @contextlib.contextmanager
+    def _failing_alike(self, path: Path) -> Iterator[None]:
+        """Raise again what an earlier attempt at `path` raised, in whichever process; keep what this one raises."""
+        noted = path.with_name(f"{path.name}.failed.json")
+        if path not in self._failures and noted.exists():
+            self._failures[path] = json.loads(noted.read_text(encoding="utf-8"))
+        if path in self._failures:
+            raise _failure(self._failures[path])
+        try:
+            yield
+        except (ObservationFailed, WorkerFailed, ObservationUnwritable) as error:
+            self._failures[path] = _described(error)
+            with contextlib.suppress(ObservationUnwritable):
+                observations.write_whole(noted, [json.dumps(self._failures[path]).encode()])
+            raise
 
 
-def _failure_path(path: Path) -> Path:
-    return path.with_suffix(".failed.json")
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    lock = FileLock(f"{path}.lock")
+    try:
+        lock.acquire()
+    except OSError as error:
+        raise ObservationUnwritable.because(path, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
-def _describe(error: ObservationFailed | WorkerFailed) -> dict[str, str]:
+def _described(error: ObservationFailed | WorkerFailed | ObservationUnwritable) -> dict[str, str]:
     if isinstance(error, ObservationFailed):
         return {"kind": error.kind, "message": error.message, "traceback": error.traceback}
-    return {"kind": WorkerFailed.__name__, "message": str(error), "traceback": ""}
+    return {"kind": type(error).__name__, "message": str(error), "traceback": ""}
+
+
+def _failure(described: dict[str, str]) -> Exception:
+    for lost in (WorkerFailed, ObservationUnwritable):
+        if described["kind"] == lost.__name__:
+            return lost(described["message"])
+    return ObservationFailed(**described)

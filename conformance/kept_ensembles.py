@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
 
 from conformance.cache import cache_directory
-from conformance.observations import SCHEMA, ObservationUnreadable, read
+from conformance.observations import SCHEMA, ObservationUnwritable, write_whole
 from conformance.requests import Request
+
+_DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 def path_for(request: Request, code: Path) -> Path:
@@ -24,25 +25,28 @@ def path_for(request: Request, code: Path) -> Path:
     hashed.update(json.dumps([SCHEMA, np.__version__, arguments], sort_keys=True).encode())
     for name, array in sorted(request.tensors.items()):
         hashed.update(name.encode() + array.tobytes())
-    return cache_directory() / "ensembles" / f"{hashed.hexdigest()[:32]}.safetensors"
+    return cache_directory() / "ensembles" / f"{hashed.hexdigest()[:32]}.ensemble"
 
 
 def fetch(kept: Path, path: Path) -> bool:
-    """Copy a kept ensemble to `path`; False where there is none, or the kept file has been damaged."""
+    """Copy a kept ensemble to `path`; False where there is none, or the kept file has been damaged.
+
+    Raises ObservationUnwritable where `path` cannot be written.
+    """
     try:
-        read(kept)
-        shutil.copyfile(kept, path)
-    except (OSError, ObservationUnreadable):
+        content = kept.read_bytes()
+    except OSError:
         return False
+    digest, ensemble = content[:_DIGEST_BYTES], memoryview(content)[_DIGEST_BYTES:]
+    if hashlib.sha256(ensemble).digest() != digest:
+        return False
+    write_whole(path, [ensemble])
     return True
 
 
 def keep(path: Path, kept: Path) -> None:
-    """Keep the ensemble at `path` for later runs. Raises OSError where the cache cannot be written."""
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    temporary = kept.with_name(f"{kept.name}.{os.getpid()}.part")
-    try:
-        shutil.copyfile(path, temporary)
-        temporary.replace(kept)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Keep the ensemble at `path` for later runs, behind its SHA-256; without a word where the cache refuses it."""
+    with contextlib.suppress(OSError, ObservationUnwritable):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        ensemble = path.read_bytes()
+        write_whole(kept, [hashlib.sha256(ensemble).digest(), ensemble])

@@ -12,7 +12,7 @@ from conformance.census import NotRun
 from conformance.checks import Check
 from conformance.collector import Collector
 from conformance.failure_text import failure_text
-from conformance.observations import Key, Observation
+from conformance.observations import Key, Observation, ObservationUnwritable
 from conformance.requests import DataMissing
 from conformance.variants import Variant, complete_variant
 from conformance.worker import ObservationFailed, Worker, WorkerFailed
@@ -82,7 +82,7 @@ def _availability(framework: str, device: str, variant: str) -> Iterator[None]:
         yield
     except ObservationFailed as error:
         raise _explained(error, framework, device, variant) from None
-    except WorkerFailed as error:
+    except (WorkerFailed, ObservationUnwritable) as error:
         pytest.fail(str(error), pytrace=False)
     except DataMissing as error:
         raise NotAvailable(NotRun("data", str(error), required=True)) from None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,18 @@ class ObservationUnreadable(Exception):
     """A file is no observation, was cut short, or comes from another schema."""
 
 
+class ObservationUnwritable(Exception):
+    """The disk refuses a file of observations."""
+
+    @classmethod
+    def because(cls, path: Path, error: OSError) -> ObservationUnwritable:
+        """With the file's name, the reason and the remedy in one line."""
+        return cls(
+            f"{path} cannot be written ({error.strerror or error}): free some space there, or set TMPDIR to "
+            f"another directory"
+        )
+
+
 @dataclass(frozen=True, order=True)
 class Key:
     """What was observed, of whom: the name under which an observation is filed."""
@@ -36,7 +48,7 @@ class Key:
     @property
     def file_name(self) -> str:
         """The observation's file name: every field, joined by dots."""
-        fields = (
+        parts = (
             self.workload,
             self.framework,
             self.operation,
@@ -44,13 +56,17 @@ class Key:
             self.seed,
             self.device,
         )
-        return ".".join(str(field) for field in fields) + ".safetensors"
+        return ".".join(str(part) for part in parts) + ".safetensors"
+
+
+_FIELDS = {field.name: int if field.name == "seed" else str for field in fields(Key)}
 
 
 class StoredTensors(Mapping[str, NDArray[Any]]):
     """The tensors of one file, each read when asked for."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         try:
             self._file: Any = safe_open(path, framework="numpy")
         except (SafetensorError, OSError) as error:
@@ -60,7 +76,10 @@ class StoredTensors(Mapping[str, NDArray[Any]]):
     def __getitem__(self, name: str) -> NDArray[Any]:
         if name not in self._names:
             raise KeyError(name)
-        tensor: NDArray[Any] = self._file.get_tensor(name)
+        try:
+            tensor: NDArray[Any] = self._file.get_tensor(name)
+        except (SafetensorError, TypeError, AttributeError) as error:
+            raise ObservationUnreadable(f"{self._path.name}: tensor {name!r} cannot be read: {error}") from error
         return tensor
 
     def __iter__(self) -> Iterator[str]:
@@ -84,16 +103,23 @@ class Observation:
 
 
 def write(path: Path, key: Key, facts: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> None:
-    """Write one observation so that a reader sees all of it or nothing. Raises OSError where the disk refuses."""
+    """Write one observation so that a reader sees all of it or nothing. Raises ObservationUnwritable."""
     document = {"schema": SCHEMA, "key": asdict(key), "facts": dict(facts)}
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    write_whole(path, encode(document, tensors))
+
+
+def write_whole(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
+    """Write a file so that a reader sees all of it or what was there before. Raises ObservationUnwritable."""
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
     try:
-        with temporary.open("wb") as stream:
-            for chunk in encode(document, tensors):
-                stream.write(chunk)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        try:
+            with temporary.open("wb") as stream:
+                stream.writelines(chunks)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise ObservationUnwritable.because(path, error) from error
 
 
 def read(path: Path) -> Observation:
@@ -102,16 +128,17 @@ def read(path: Path) -> Observation:
     try:
         document = json.loads(tensors.metadata()[FACTS_KEY])
         schema, key, facts = document["schema"], document["key"], document["facts"]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ObservationUnreadable(f"{path.name} holds tensors but no observation's facts") from error
     if schema != SCHEMA:
         raise ObservationUnreadable(
             f"{path.name} has schema {schema!r} and this version reads schema {SCHEMA}: record it again"
         )
-    try:
-        return Observation(Key(**key), facts, tensors)
-    except TypeError as error:
-        raise ObservationUnreadable(f"{path.name} is filed under a malformed key: {error}") from error
+    if not isinstance(facts, dict) or not isinstance(key, dict):
+        raise ObservationUnreadable(f"{path.name} holds tensors but no observation's facts")
+    if {name: type(value) for name, value in key.items()} != _FIELDS:
+        raise ObservationUnreadable(f"{path.name} is filed under a malformed key: {key}")
+    return Observation(Key(**key), facts, tensors)
 
 
 def read_all(directory: Path) -> dict[Key, Observation]:
