@@ -9,21 +9,23 @@ from ..data import DIRECTORY
 from ..workloads import MNIST_MLP as workload
 from . import data, evaluate, imports, model, objective, train
 
-parser = argparse.ArgumentParser(prog="python -m reference.pytorch", description=__doc__)
+parser = argparse.ArgumentParser(prog="python -m reference.pytorch", description="The six steps in PyTorch.")
 parser.add_argument("--epochs", type=int, default=workload.epochs)
 epochs = parser.parse_args().epochs
+if epochs < 1:
+    parser.error("--epochs takes a number from 1 on")
 
-print("1 imports  ", imports.versions())
 imports.configure("cpu", threads=os.cpu_count() or 1)
-model.seed_everything(0)
+print("1 imports  ", imports.versions())
 
 train_images, train_labels = data.load(workload.dataset, DIRECTORY, "train")
 test_images, test_labels = data.load(workload.dataset, DIRECTORY, "test")
 train_inputs, test_inputs = data.preprocess(train_images), data.preprocess(test_images)
-print("2 data     ", tuple(train_inputs.shape), "train,", tuple(test_inputs.shape), "test")
+print("2 data     ", "train", tuple(train_inputs.shape), "test", tuple(test_inputs.shape))
 
+model.seed_everything(0)
 network = model.build_model(workload)
-print("3 model    ", model.count_parameters(network))
+print("3 model    ", "parameters", model.count_parameters(network))
 
 loss_function = objective.build_loss(workload)
 optimizer = objective.build_optimizer(network, workload)
@@ -41,7 +43,7 @@ losses = train.loader(
     epochs=epochs,
     shuffle=True,
 )
-print("5 train    ", "mean loss of each epoch:", *(f"{loss:.4f}" for loss in losses))
+print("5 train    ", "mean loss of each epoch", *(f"{loss:.4f}" for loss in losses))
 
 accuracy, _ = evaluate.image_by_image(
     network, loss_function, test_inputs, test_targets, test_labels, batch_size=workload.batch_size

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 import torchvision
+from torch import Tensor
 
 from .. import data as files
 from .imports import device
-
-Tensor = torch.Tensor
 
 
 def load(dataset: str, directory: str, split: str, source: str = "embedded") -> tuple[Tensor, Tensor]:
@@ -53,7 +52,7 @@ def batches(
 
 def to_numpy(tensor: Tensor) -> np.ndarray:
     """The tensor as a NumPy array."""
-    return tensor.detach().cpu().numpy()
+    return np.asarray(tensor.detach().cpu())
 
 
 def from_numpy(array: np.ndarray) -> Tensor:
@@ -72,4 +71,4 @@ def _download(dataset: str, directory: str, split: str) -> Any:
     try:
         return torchvision_dataset(dataset, directory, split, download=True)
     except Exception as error:  # torchvision raises RuntimeError where every mirror fails
-        raise OSError(f"torchvision could not download {dataset}: {error}") from error
+        raise OSError(f"torchvision could not download {dataset}: {' '.join(str(error).split())}") from error

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
-
-Tensor = torch.Tensor
-Model = nn.Module
-Loss = nn.Module
+from torch import Tensor, nn
 
 
 def image_by_image(
-    model: Model, loss_function: Loss, inputs: Tensor, targets: Tensor, labels: Tensor, *, batch_size: int
+    model: nn.Module, loss_function: nn.Module, inputs: Tensor, targets: Tensor, labels: Tensor, *, batch_size: int
 ) -> tuple[float, float | None]:
     """Accuracy (a fraction) counted one image at a time, as tutorials do; no loss."""
     correct = 0
@@ -24,7 +20,7 @@ def image_by_image(
 
 
 def batched(
-    model: Model, loss_function: Loss, inputs: Tensor, targets: Tensor, labels: Tensor, *, batch_size: int
+    model: nn.Module, loss_function: nn.Module, inputs: Tensor, targets: Tensor, labels: Tensor, *, batch_size: int
 ) -> tuple[float, float | None]:
     """Accuracy (a fraction) and mean loss, a batch at a time."""
     correct, total = 0, 0.0
@@ -36,7 +32,7 @@ def batched(
     return correct / len(inputs), total / len(inputs)
 
 
-def predictions(model: Model, inputs: Tensor) -> Tensor:
+def predictions(model: nn.Module, inputs: Tensor) -> Tensor:
     """The most probable class of every example, integer (n,)."""
     with torch.no_grad():
         return model(inputs).argmax(dim=1)

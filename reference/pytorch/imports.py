@@ -50,7 +50,9 @@ def configure(device: str, threads: int) -> None:
     """
     global _chosen
     if device not in devices():
-        raise DeviceMissing(f"device {device!r}: PyTorch {torch.__version__} sees only {devices()} here; use --device cpu")
+        raise DeviceMissing(
+            f"device {device!r}: PyTorch {torch.__version__} sees only {devices()} here; use --device cpu"
+        )
     _chosen = torch.device(device)
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(threads)
@@ -58,6 +60,21 @@ def configure(device: str, threads: int) -> None:
     torch.use_deterministic_algorithms(True)
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = False
+
+
+def synchronize() -> None:
+    """Wait until the device has done what it was given; on the CPU it always has."""
+    if _chosen.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def device_memory() -> int | None:
+    """The most bytes that tensors have held on the GPU since this was last asked; None on the CPU."""
+    if _chosen.type != "cuda":
+        return None
+    peak: int = torch.cuda.max_memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    return peak
 
 
 def settings() -> dict[str, Any]:

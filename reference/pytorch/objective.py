@@ -6,30 +6,25 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..workloads import Workload
 from .data import from_numpy, to_numpy
 from .imports import device
 from .model import parameters
 
-Tensor = torch.Tensor
-Model = nn.Module
-Loss = nn.Module
-Optimizer = torch.optim.Optimizer
 
-
-def build_loss(workload: Workload) -> Loss:
+def build_loss(workload: Workload) -> nn.Module:
     """Categorical cross-entropy of log-probabilities, averaged over the batch."""
     return nn.NLLLoss()
 
 
-def build_optimizer(model: Model, workload: Workload) -> Optimizer:
+def build_optimizer(model: nn.Module, workload: Workload) -> torch.optim.Optimizer:
     """Plain SGD."""
     return torch.optim.SGD(model.parameters(), lr=workload.learning_rate)
 
 
-def configuration(model: Model, loss_function: Loss, optimizer: Optimizer) -> dict[str, Any]:
+def configuration(model: nn.Module, loss_function: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """The values really in force, read from the live objects, as JSON."""
     (group,) = optimizer.param_groups
     return {
@@ -55,7 +50,7 @@ def targets(labels: Tensor, workload: Workload) -> Tensor:
 
 
 def loss_and_gradients(
-    model: Model, loss_function: Loss, inputs: Tensor, targets: Tensor
+    model: nn.Module, loss_function: nn.Module, inputs: Tensor, targets: Tensor
 ) -> tuple[Tensor, dict[str, np.ndarray]]:
     """The loss of one batch, a scalar, and its gradient for every parameter."""
     model.zero_grad()
@@ -64,7 +59,7 @@ def loss_and_gradients(
     return loss.detach(), {name: to_numpy(parameter.grad).copy() for name, parameter in parameters(model).items()}
 
 
-def apply_gradients(model: Model, optimizer: Optimizer, gradients: dict[str, np.ndarray]) -> None:
+def apply_gradients(model: nn.Module, optimizer: torch.optim.Optimizer, gradients: dict[str, np.ndarray]) -> None:
     """One update of the parameters by the optimizer."""
     for name, parameter in parameters(model).items():
         parameter.grad = from_numpy(gradients[name])
@@ -85,7 +80,7 @@ def edge_cases() -> dict[str, float]:
     loss = loss_function(zero.log(), target)
     loss.backward()
     return {
-        "zero_probability": float(loss),
+        "zero_probability": loss.item(),
         "zero_probability_gradient": float(zero.grad[0, 0]),
         "unnormalised_probabilities": float(loss_function(torch.tensor([[0.2, 0.2]]).log(), target)),
         "saturated_probabilities": float(loss_function(saturated.softmax(dim=1).log(), target)),

@@ -11,67 +11,17 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .data import batches
 
-Tensor = torch.Tensor
-Model = nn.Module
-Loss = nn.Module
-Optimizer = torch.optim.Optimizer
 OnSteps = Callable[[int, Sequence[float]], None]
 
 
-def loader(
-    model: Model,
-    loss_function: Loss,
-    optimizer: Optimizer,
-    inputs: Tensor,
-    targets: Tensor,
-    *,
-    batch_size: int,
-    epochs: int,
-    shuffle: bool = False,
-    seed: int = 0,
-    on_steps: OnSteps | None = None,
-) -> list[float]:
-    """The loop of the tutorials, over a DataLoader."""
-    dataset = batches(inputs, targets, batch_size, shuffle, seed)
-    return _loop(model, loss_function, optimizer, lambda: dataset, epochs, on_steps)
-
-
-def tensors(
-    model: Model,
-    loss_function: Loss,
-    optimizer: Optimizer,
-    inputs: Tensor,
-    targets: Tensor,
-    *,
-    batch_size: int,
-    epochs: int,
-    shuffle: bool = False,
-    seed: int = 0,
-    on_steps: OnSteps | None = None,
-) -> list[float]:
-    """The same loop over slices of the tensors, which costs nothing, where a DataLoader stacks its examples."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def slices() -> Iterable[tuple[Tensor, Tensor]]:
-        order = torch.randperm(len(inputs), generator=generator) if shuffle else slice(None)
-        return zip(inputs[order].split(batch_size), targets[order].split(batch_size))
-
-    return _loop(model, loss_function, optimizer, slices, epochs, on_steps)
-
-
-def compiled(
-    model: Model, loss_function: Loss, optimizer: Optimizer, inputs: Tensor, targets: Tensor, **options: Any
-) -> list[float]:
-    """The loop over slices with the model compiled by torch.compile, which needs a C++ compiler."""
-    return tensors(torch.compile(model), loss_function, optimizer, inputs, targets, **options)
-
-
-def build_update(model: Model, loss_function: Loss, optimizer: Optimizer) -> Callable[[Tensor, Tensor], Tensor]:
-    """A function that makes one update from a batch and returns the loss before it."""
+def build_update(
+    model: nn.Module, loss_function: nn.Module, optimizer: torch.optim.Optimizer
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """A function that makes one update from a batch and returns the loss before it, a scalar."""
 
     def update(inputs: Tensor, targets: Tensor) -> Tensor:
         optimizer.zero_grad()
@@ -83,15 +33,65 @@ def build_update(model: Model, loss_function: Loss, optimizer: Optimizer) -> Cal
     return update
 
 
+def loader(
+    model: nn.Module,
+    loss_function: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    batch_size: int,
+    epochs: int,
+    shuffle: bool = False,
+    seed: int = 0,
+    on_steps: OnSteps | None = None,
+) -> list[float]:
+    """The loop of the tutorials, over a DataLoader."""
+    dataset = batches(inputs, targets, batch_size, shuffle, seed)
+    return _loop(build_update(model, loss_function, optimizer), lambda: dataset, epochs, on_steps)
+
+
+def tensors(
+    model: nn.Module,
+    loss_function: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    batch_size: int,
+    epochs: int,
+    shuffle: bool = False,
+    seed: int = 0,
+    on_steps: OnSteps | None = None,
+) -> list[float]:
+    """The same loop over slices of the tensors: nothing is copied, where a DataLoader stacks single examples."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def slices() -> Iterable[tuple[Tensor, Tensor]]:
+        order = torch.randperm(len(inputs), generator=generator) if shuffle else slice(None)
+        return zip(inputs[order].split(batch_size), targets[order].split(batch_size))
+
+    return _loop(build_update(model, loss_function, optimizer), slices, epochs, on_steps)
+
+
+def compiled(
+    model: nn.Module,
+    loss_function: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    inputs: Tensor,
+    targets: Tensor,
+    **options: Any,
+) -> list[float]:
+    """The loop over slices with the model compiled by torch.compile, which needs a C++ compiler."""
+    return tensors(torch.compile(model), loss_function, optimizer, inputs, targets, **options)
+
+
 def _loop(
-    model: Model,
-    loss_function: Loss,
-    optimizer: Optimizer,
+    update: Callable[[Tensor, Tensor], Tensor],
     dataset: Callable[[], Iterable[tuple[Tensor, Tensor]]],
     epochs: int,
     on_steps: OnSteps | None,
 ) -> list[float]:
-    update = build_update(model, loss_function, optimizer)
     step, epoch_losses = 0, []
     for _ in range(epochs):
         examples, total = 0, 0.0
@@ -107,5 +107,6 @@ def _loop(
 
 
 VARIANTS = {"loader": loader, "tensors": tensors, "compiled": compiled}
+UPDATES = {"tensors": build_update}
 DEFAULT = "tensors"
 FASTEST = "tensors"

@@ -28,7 +28,7 @@ def run(
     on_steps: OnSteps | None = None,
     spelling: str = "lr",
 ) -> dict[str, Any]:
-    """Train and evaluate; the configuration in force, the loss of each epoch (the mean of its batches), the accuracy.
+    """Train and evaluate; configuration in force, loss of each epoch (the mean of its batches), accuracy, weights.
 
     `weights` replace the initial ones and keep the examples in order; without them the DataLoader shuffles.
     `spelling` is the name under which SGD is handed its learning rate: "lr"; any other raises TypeError.

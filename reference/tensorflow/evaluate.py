@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
-
-Tensor = Any  # tf.Tensor
-Model = Any  # tf.keras.Model
-Loss = Any  # tf.keras.losses.Loss
 
 
 def evaluate(
-    model: Model, loss_function: Loss, inputs: Tensor, targets: Tensor, labels: Tensor, *, batch_size: int
+    model: tf.keras.Model,
+    loss_function: tf.keras.losses.Loss,
+    inputs: tf.Tensor,
+    targets: tf.Tensor,
+    labels: tf.Tensor,
+    *,
+    batch_size: int,
 ) -> tuple[float, float | None]:
     """Accuracy (a fraction) and mean loss as Keras's evaluate() reports them."""
     model.compile(loss=loss_function, metrics=["accuracy"])
@@ -20,7 +20,7 @@ def evaluate(
     return float(accuracy), float(loss)
 
 
-def predictions(model: Model, inputs: Tensor) -> Tensor:
+def predictions(model: tf.keras.Model, inputs: tf.Tensor) -> tf.Tensor:
     """The most probable class of every example, integer (n,)."""
     return tf.argmax(model(inputs), axis=1)
 

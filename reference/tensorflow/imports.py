@@ -35,7 +35,9 @@ def configure(device: str, threads: int) -> None:
     To be called once, before any other step. Raises DeviceMissing where the device is not there.
     """
     if device not in devices():
-        raise DeviceMissing(f"device {device!r}: TensorFlow {tf.__version__} sees only {devices()} here; use --device cpu")
+        raise DeviceMissing(
+            f"device {device!r}: TensorFlow {tf.__version__} sees only {devices()} here; use --device cpu"
+        )
     gpus = tf.config.list_physical_devices("GPU") if device == "cuda" else []
     tf.config.set_visible_devices(gpus, "GPU")
     for gpu in gpus:
@@ -44,6 +46,21 @@ def configure(device: str, threads: int) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     tf.config.experimental.enable_op_determinism()
     tf.config.experimental.enable_tensor_float_32_execution(False)
+
+
+def synchronize() -> None:
+    """Wait until the device has done what it was given; on the CPU it always has."""
+    if tf.config.get_visible_devices("GPU"):
+        tf.test.experimental.sync_devices()
+
+
+def device_memory() -> int | None:
+    """The most bytes that tensors have held on the GPU since this was last asked; None on the CPU."""
+    if not tf.config.get_visible_devices("GPU"):
+        return None
+    peak: int = tf.config.experimental.get_memory_info("GPU:0")["peak"]
+    tf.config.experimental.reset_memory_stats("GPU:0")
+    return peak
 
 
 def settings() -> dict[str, Any]:

@@ -11,23 +11,20 @@ from ..workloads import Workload
 from .data import from_numpy, one_hot, to_numpy
 from .model import parameters
 
-Tensor = Any  # tf.Tensor
-Model = Any  # tf.keras.Model
-Loss = Any  # tf.keras.losses.Loss
-Optimizer = Any  # tf.keras.optimizers.Optimizer
 
-
-def build_loss(workload: Workload) -> Loss:
+def build_loss(workload: Workload) -> tf.keras.losses.Loss:
     """Categorical cross-entropy of probabilities, averaged over the batch."""
     return tf.keras.losses.CategoricalCrossentropy()
 
 
-def build_optimizer(model: Model, workload: Workload) -> Optimizer:
+def build_optimizer(model: tf.keras.Model, workload: Workload) -> tf.keras.optimizers.Optimizer:
     """Plain SGD."""
     return tf.keras.optimizers.SGD(learning_rate=workload.learning_rate)
 
 
-def configuration(model: Model, loss_function: Loss, optimizer: Optimizer) -> dict[str, Any]:
+def configuration(
+    model: tf.keras.Model, loss_function: tf.keras.losses.Loss, optimizer: tf.keras.optimizers.Optimizer
+) -> dict[str, Any]:
     """The values really in force, read from the live objects, as JSON."""
     return {
         "optimizer": type(optimizer).__name__,
@@ -46,14 +43,14 @@ def configuration(model: Model, loss_function: Loss, optimizer: Optimizer) -> di
     }
 
 
-def targets(labels: Tensor, workload: Workload) -> Tensor:
+def targets(labels: tf.Tensor, workload: Workload) -> tf.Tensor:
     """What the loss takes: labels, integer (n,) -> one-hot rows, float32 (n, classes)."""
     return one_hot(labels, workload.classes)
 
 
 def loss_and_gradients(
-    model: Model, loss_function: Loss, inputs: Tensor, targets: Tensor
-) -> tuple[Tensor, dict[str, np.ndarray]]:
+    model: tf.keras.Model, loss_function: tf.keras.losses.Loss, inputs: tf.Tensor, targets: tf.Tensor
+) -> tuple[tf.Tensor, dict[str, np.ndarray]]:
     """The loss of one batch, a scalar, and its gradient for every parameter."""
     variables = parameters(model)
     with tf.GradientTape() as tape:
@@ -62,7 +59,9 @@ def loss_and_gradients(
     return loss, {name: to_numpy(gradient) for name, gradient in gradients.items()}
 
 
-def apply_gradients(model: Model, optimizer: Optimizer, gradients: dict[str, np.ndarray]) -> None:
+def apply_gradients(
+    model: tf.keras.Model, optimizer: tf.keras.optimizers.Optimizer, gradients: dict[str, np.ndarray]
+) -> None:
     """One update of the parameters by the optimizer."""
     optimizer.apply_gradients((from_numpy(gradients[name]), variable) for name, variable in parameters(model).items())
 

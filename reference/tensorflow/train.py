@@ -14,19 +14,40 @@ import tensorflow as tf
 
 from .data import batches
 
-Tensor = Any  # tf.Tensor
-Model = Any  # tf.keras.Model
-Loss = Any  # tf.keras.losses.Loss
-Optimizer = Any  # tf.keras.optimizers.Optimizer
 OnSteps = Callable[[int, Sequence[float]], None]
 
 
+def build_update(
+    model: tf.keras.Model, loss_function: tf.keras.losses.Loss, optimizer: tf.keras.optimizers.Optimizer
+) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """A function that makes one update from a batch and returns the loss before it, a scalar."""
+    variables = model.trainable_variables
+    optimizer.build(variables)
+
+    def update(inputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            loss = loss_function(targets, model(inputs, training=True))
+        gradients = tape.gradient(loss, variables)
+        optimizer.apply_gradients(zip(gradients, variables))
+        return loss
+
+    return update
+
+
+def build_graph_update(
+    model: tf.keras.Model, loss_function: tf.keras.losses.Loss, optimizer: tf.keras.optimizers.Optimizer
+) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """The same as one graph."""
+    update: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] = tf.function(build_update(model, loss_function, optimizer))
+    return update
+
+
 def fit(
-    model: Model,
-    loss_function: Loss,
-    optimizer: Optimizer,
-    inputs: Tensor,
-    targets: Tensor,
+    model: tf.keras.Model,
+    loss_function: tf.keras.losses.Loss,
+    optimizer: tf.keras.optimizers.Optimizer,
+    inputs: tf.Tensor,
+    targets: tf.Tensor,
     *,
     batch_size: int,
     epochs: int,
@@ -38,26 +59,32 @@ def fit(
     if shuffle:
         tf.keras.utils.set_random_seed(seed)
     model.compile(optimizer=optimizer, loss=loss_function)
-    callbacks = [_Listener(on_steps)] if on_steps else []
-    history = model.fit(
-        inputs, targets, batch_size, epochs, shuffle=shuffle, callbacks=callbacks, verbose=0
-    )
+    callbacks = [Listener(on_steps)] if on_steps else []
+    history = model.fit(inputs, targets, batch_size, epochs, shuffle=shuffle, callbacks=callbacks, verbose=0)
     return list(history.history["loss"])
 
 
-class _Listener(tf.keras.callbacks.Callback):  # type: ignore[misc]
+class Listener(tf.keras.callbacks.Callback):  # type: ignore[misc]
+    """Tells `on_steps` of every batch that fit() has trained on."""
+
     def __init__(self, on_steps: OnSteps) -> None:
         super().__init__()
         self.on_steps = on_steps
         self.done = 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
+        """Keras calls this after every update."""
         self.done += 1
         self.on_steps(self.done, [logs["step_loss"]] if "step_loss" in logs else [])
 
 
 def train_step(
-    model: Model, loss_function: Loss, optimizer: Optimizer, inputs: Tensor, targets: Tensor, **options: Any
+    model: tf.keras.Model,
+    loss_function: tf.keras.losses.Loss,
+    optimizer: tf.keras.optimizers.Optimizer,
+    inputs: tf.Tensor,
+    targets: tf.Tensor,
+    **options: Any,
 ) -> list[float]:
     """fit() with a train_step() of our own, which also reports the loss of every single step."""
     custom = CustomModel(model.inputs[0], model.outputs[0])
@@ -65,11 +92,14 @@ def train_step(
 
 
 class CustomModel(tf.keras.Model):  # type: ignore[misc]
+    """A model that fit() trains by the method below instead of Keras's own."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.mean_loss = tf.keras.metrics.Mean()
 
-    def train_step(self, data: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+    def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """One update from a batch; what it returns goes to the callbacks and, at its last value, to the history."""
         inputs, targets = data
         with tf.GradientTape() as tape:
             loss = self.compute_loss(y=targets, y_pred=self(inputs, training=True))
@@ -80,52 +110,57 @@ class CustomModel(tf.keras.Model):  # type: ignore[misc]
 
 
 def tape(
-    model: Model, loss_function: Loss, optimizer: Optimizer, inputs: Tensor, targets: Tensor, **options: Any
+    model: tf.keras.Model,
+    loss_function: tf.keras.losses.Loss,
+    optimizer: tf.keras.optimizers.Optimizer,
+    inputs: tf.Tensor,
+    targets: tf.Tensor,
+    **options: Any,
 ) -> list[float]:
     """A loop of our own over the batches; each update, recorded by a GradientTape, is one graph."""
-    return _loop(tf.function(build_update(model, loss_function, optimizer)), inputs, targets, **options)
+    return _loop(build_graph_update(model, loss_function, optimizer), inputs, targets, **options)
 
 
 def eager(
-    model: Model, loss_function: Loss, optimizer: Optimizer, inputs: Tensor, targets: Tensor, **options: Any
+    model: tf.keras.Model,
+    loss_function: tf.keras.losses.Loss,
+    optimizer: tf.keras.optimizers.Optimizer,
+    inputs: tf.Tensor,
+    targets: tf.Tensor,
+    **options: Any,
 ) -> list[float]:
     """The same loop with no graph: every operation runs as Python reaches it."""
     return _loop(build_update(model, loss_function, optimizer), inputs, targets, **options)
 
 
 def epoch_graph(
-    model: Model, loss_function: Loss, optimizer: Optimizer, inputs: Tensor, targets: Tensor, **options: Any
+    model: tf.keras.Model,
+    loss_function: tf.keras.losses.Loss,
+    optimizer: tf.keras.optimizers.Optimizer,
+    inputs: tf.Tensor,
+    targets: tf.Tensor,
+    **options: Any,
 ) -> list[float]:
     """A whole epoch in one graph."""
     return _epochs(build_update(model, loss_function, optimizer), False, inputs, targets, **options)
 
 
 def epoch_xla(
-    model: Model, loss_function: Loss, optimizer: Optimizer, inputs: Tensor, targets: Tensor, **options: Any
+    model: tf.keras.Model,
+    loss_function: tf.keras.losses.Loss,
+    optimizer: tf.keras.optimizers.Optimizer,
+    inputs: tf.Tensor,
+    targets: tf.Tensor,
+    **options: Any,
 ) -> list[float]:
     """A whole epoch in one graph, compiled by XLA."""
     return _epochs(build_update(model, loss_function, optimizer), True, inputs, targets, **options)
 
 
-def build_update(model: Model, loss_function: Loss, optimizer: Optimizer) -> Callable[[Tensor, Tensor], Tensor]:
-    """A function that makes one update from a batch and returns the loss before it."""
-    variables = model.trainable_variables
-    optimizer.build(variables)
-
-    def update(inputs: Tensor, targets: Tensor) -> Tensor:
-        with tf.GradientTape() as tape:
-            loss = loss_function(targets, model(inputs, training=True))
-        gradients = tape.gradient(loss, variables)
-        optimizer.apply_gradients(zip(gradients, variables))
-        return loss
-
-    return update
-
-
 def _loop(
-    update: Callable[[Tensor, Tensor], Tensor],
-    inputs: Tensor,
-    targets: Tensor,
+    update: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+    inputs: tf.Tensor,
+    targets: tf.Tensor,
     *,
     batch_size: int,
     epochs: int,
@@ -148,10 +183,10 @@ def _loop(
 
 
 def _epochs(
-    update: Callable[[Tensor, Tensor], Tensor],
+    update: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
     jit_compile: bool,
-    inputs: Tensor,
-    targets: Tensor,
+    inputs: tf.Tensor,
+    targets: tf.Tensor,
     *,
     batch_size: int,
     epochs: int,
@@ -162,8 +197,7 @@ def _epochs(
     examples = len(inputs)
     full, rest = divmod(examples, batch_size)
 
-    @tf.function(jit_compile=jit_compile)
-    def run_epoch(inputs: Tensor, targets: Tensor) -> Tensor:
+    def run_epoch(inputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         losses = tf.TensorArray(tf.float32, full + bool(rest))
         for index in tf.range(full):
             start = index * batch_size
@@ -173,6 +207,7 @@ def _epochs(
             losses = losses.write(full, update(inputs[-rest:], targets[-rest:]))
         return losses.stack()
 
+    run_epoch = tf.function(run_epoch, jit_compile=jit_compile)
     generator = tf.random.Generator.from_seed(seed)
     sizes = [batch_size] * full + [rest] * bool(rest)
     step, epoch_losses = 0, []
@@ -186,8 +221,8 @@ def _epochs(
     return epoch_losses
 
 
-def _rows(tensor: Tensor, start: Tensor, count: int) -> Tensor:
-    """tensor[start : start + count], of a size that XLA knows beforehand: with another one an epoch takes minutes."""
+def _rows(tensor: tf.Tensor, start: tf.Tensor, count: int) -> tf.Tensor:
+    """tensor[start : start + count], which as such has no size that XLA knows: an epoch would take minutes."""
     return tf.slice(tensor, [start, *[0] * (len(tensor.shape) - 1)], [count, *tensor.shape[1:]])
 
 
@@ -199,5 +234,6 @@ VARIANTS = {
     "epoch_graph": epoch_graph,
     "epoch_xla": epoch_xla,
 }
+UPDATES = {"tape": build_graph_update, "eager": build_update}
 DEFAULT = "tape"
 FASTEST = "epoch_graph"

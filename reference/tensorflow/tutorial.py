@@ -11,7 +11,7 @@ from ..workloads import Workload
 from .data import load
 from .model import get_weights, set_weights
 from .objective import configuration
-from .train import OnSteps, _Listener
+from .train import Listener, OnSteps
 
 
 def run(
@@ -23,7 +23,7 @@ def run(
     on_steps: OnSteps | None = None,
     spelling: str = "learning_rate",
 ) -> dict[str, Any]:
-    """Train and evaluate; the configuration in force, the loss of each epoch and the accuracy (as Keras says), the weights.
+    """Train and evaluate; configuration in force, loss of each epoch and accuracy as Keras reports them, weights.
 
     `weights` replace the initial ones and keep the examples in order; without them fit() shuffles, as shipped.
     `spelling` is the name under which SGD is handed its learning rate: "lr" was right up to TensorFlow 2.10,
@@ -56,7 +56,7 @@ def run(
         batch_size=workload.batch_size,
         epochs=workload.epochs if epochs is None else epochs,
         shuffle=weights is None,
-        callbacks=[_Listener(on_steps)] if on_steps else [],
+        callbacks=[Listener(on_steps)] if on_steps else [],
         verbose=0,
     )
     _, accuracy = model.evaluate(test_images, test_targets, verbose=0)
