@@ -14,6 +14,7 @@ from conformance.environments import cache
 from conformance.environments.errors import EnvironmentFailure
 from conformance.environments.interpreters import inspect
 from conformance.environments.lock import Lock, Pin
+from conformance.environments.side import FRAMEWORK_DISTRIBUTIONS
 from conformance.environments.uv import Progress, UvFailure, cache_directory, run_uv, run_uv_or_offline
 
 # Installed bytes for each byte of wheel, measured: torch 2.15 with CUDA wheels 1.8, tensorflow-cpu 2.16 4.0.
@@ -73,7 +74,7 @@ def build(lock: Lock, *, on_progress: Progress | None = None) -> Environment:
 
 def _name(lock: Lock) -> str:
     """A name to recognise in a list, then the key."""
-    shown = [f"{name}-{version}" for name, version in lock.packages.items() if name in lock.side.named][:3]
+    shown = [f"{name}-{version}" for name, version in lock.packages.items() if name in FRAMEWORK_DISTRIBUTIONS]
     python = "py{}.{}".format(*lock.interpreter.minor)
     readable = "-".join([*shown, python]).replace("+", "_").replace("!", "_")
     return f"{readable[:80]}-{lock.key[:20]}"

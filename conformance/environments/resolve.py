@@ -96,7 +96,7 @@ class _Attempts:
     def _try(
         self, role: str, side: Side, python: Found | Interpreter, prefer: Lock | None
     ) -> Lock | EnvironmentFailure:
-        self._report(f"resolving the {role} for Python {python.version}")
+        self._report(f"{'looking at' if side.interpreter else 'resolving'} the {role}, Python {python.version}")
         try:
             ready = inspect(python.path)
             return _existing(side, ready, self._options) if side.interpreter else self._solve(side, ready, prefer)
