@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from conformance.benchmarks import BASELINE, Benchmark, benchmarks, fastest_epoch
 from conformance.options import Options
 from conformance.variants import FULL, TRAIN, Variant, complete_variant
-from reference.workloads import Workload
+from reference.workloads import WORKLOADS, Workload
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Case:
     variant: Variant | None = None
     seed: int | None = None
     side: str = ""
+    benchmark: Benchmark | None = None
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -36,6 +38,7 @@ class Case:
     def id(self) -> str:
         """The case's name in a test id, such as `mnist_mlp-pytorch-tensors-0-cpu`."""
         parts = [self.workload.name, self.framework, self.partner and f"vs-{self.partner}"]
+        parts += [] if self.benchmark is None else [self.benchmark.name]
         parts += [] if self.variant is None else [self.variant.label]
         parts += [] if self.seed is None else [str(self.seed)]
         return "-".join(part for part in (*parts, self.device) if part)
@@ -98,6 +101,22 @@ def complete_cases(options: Options) -> Iterator[Case]:
         yield replace(case, variant=complete_variant(case.framework))
 
 
+def benchmark_cases(options: Options) -> Iterator[Case]:
+    """Everything that is timed: of every framework, and of the NumPy loop beside which their speed is read."""
+    numpy = (Case(workload, BASELINE.framework) for workload in options.workloads if workload.name in WORKLOADS)
+    for case in (*numpy, *framework_cases(options)):
+        for benchmark in benchmarks(case.framework):
+            yield replace(case, variant=benchmark.variant, benchmark=benchmark)
+
+
+def speed_cases(options: Options) -> Iterator[Case]:
+    """Every framework's fast epoch against the NumPy loop's."""
+    for case in framework_cases(options):
+        if case.workload.name in WORKLOADS and case.device == "cpu":
+            benchmark = fastest_epoch(case.framework)
+            yield replace(case, partner=BASELINE.framework, variant=benchmark.variant, benchmark=benchmark)
+
+
 GENERATORS = {
     "framework": framework_cases,
     "frameworks": frameworks_cases,
@@ -106,6 +125,8 @@ GENERATORS = {
     "train variant": train_cases,
     "variant with counterpart": counterpart_cases,
     "complete variants": complete_cases,
+    "benchmark": benchmark_cases,
+    "speed": speed_cases,
 }
 
 

@@ -181,6 +181,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         checks = [*checks, *_unobserved(item, str(call.excinfo.value) if call.excinfo else "")]
     # As text, because pytest-xdist hands on plain values alone.
     report.conformance_checks = json.dumps([check.as_dict() for check in checks])
+    rows = [row for name, row in item.user_properties if name == "conformance_throughput"]
+    report.conformance_throughput = json.dumps(rows if call.when == "call" else [])
 
 
 def _unobserved(item: pytest.Item, reason: str) -> list[Check]:
@@ -188,7 +190,7 @@ def _unobserved(item: pytest.Item, reason: str) -> list[Check]:
     case = item.callspec.params.get("case") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
     if not isinstance(case, Case):
         return []
-    step = Step(item.path.stem.removeprefix("test_"))
+    step = case.benchmark.step if case.benchmark else Step(item.path.stem.removeprefix("test_"))
     return [holds(case, step, "observed", False, f"{item.name}: {reason}")]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from conformance import initial_weights
+from conformance import benchmarks, initial_weights
 from conformance.cache import cache_directory
 from conformance.observations import Key
 from conformance.variants import EVALUATE, FASTEST, doubling, train_variant
@@ -112,6 +112,16 @@ def _ensemble(key: Key, workload: Workload) -> tuple[dict[str, Any], bool]:
     }, True
 
 
+def _throughput(key: Key, workload: Workload) -> tuple[dict[str, Any], bool]:
+    benchmark = benchmarks.named(key.framework, key.variant)
+    return {
+        "benchmark": benchmark.name,
+        "variant": benchmark.variant.name if benchmark.variant else "",
+        "preprocessing": benchmark.variant.preprocessing if benchmark.variant else "outside",
+        "rounds": benchmarks.ROUNDS,
+    }, True
+
+
 _SPECIFIC = {
     "imports": _nothing_more,
     "data": _nothing_more,
@@ -124,4 +134,5 @@ _SPECIFIC = {
     "native": _native,
     "tutorial": _tutorial,
     "ensemble": _ensemble,
+    "throughput": _throughput,
 }

@@ -8,7 +8,6 @@ KNOWN_CONTRACTS = (
     "imports/device",
     "imports/variants",
     "imports/present",
-    "imports/warnings",
     "imports/settings/*",
     "data/equality/*",
     "data/shapes/*",
@@ -47,6 +46,8 @@ KNOWN_CONTRACTS = (
     "evaluate/accuracy_threshold",
     "evaluate/equivalence",
     "evaluate/shipped_defaults",
+    "*/throughput/*",
+    "*/warnings",
     "*/observed/*",
     "*/unreadable",
 )

@@ -33,6 +33,14 @@ def devices() -> list[str]:
     return ["cpu"]
 
 
+def synchronize() -> None:
+    """Nothing: NumPy has done what it was given when it returns."""
+
+
+def device_memory() -> None:
+    """None: NumPy uses no GPU."""
+
+
 def settings() -> dict[str, Any]:
     """The values in force: thread variables of the BLAS, the BLAS itself, the device."""
     build: Any = np.show_config(mode="dicts")

@@ -95,6 +95,7 @@ def float32(model: Model, *arguments: Any, **settings: Any) -> list[float]:
     return loop(model, *arguments, **settings)
 
 
+UPDATES = {"float32": build_update}
 DEFAULT = "float64"
 FASTEST = "float32"
 VARIANTS = {"float64": float64, "float32": float32}
