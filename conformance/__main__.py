@@ -30,6 +30,9 @@ Workloads = Annotated[
     list[str] | None, typer.Option("--workload", metavar="NAME|FILE", help="Workload; may be repeated.")
 ]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+Framework = Annotated[
+    str, typer.Option(metavar="NAMES", help="tensorflow, pytorch; by default all that both sides hold.")
+]
 Only = Annotated[str, typer.Option(metavar="STEP", help="One step, or the start of step/contract, alone.")]
 PassEnv = Annotated[
     list[str] | None, typer.Option("--pass-env", metavar="NAME", help="Hand on a variable that looks like a secret.")
@@ -67,6 +70,7 @@ def gate(
     candidate: Annotated[str, typer.Argument(metavar="CANDIDATE", help="The same for what you may upgrade to.")],
     workload: Workloads = None,
     device: Device = "cpu",
+    framework: Framework = "",
     only: Only = "",
     baseline_env: Annotated[
         list[str] | None, typer.Option("--baseline-env", metavar="K=V", help="A variable for the baseline's workers.")
@@ -99,6 +103,7 @@ def gate(
         candidate=candidate,
         workloads=tuple(workload or ()),
         device=device,
+        frameworks=framework,
         only=only,
         baseline_environment=tuple(baseline_env or ()),
         candidate_environment=tuple(candidate_env or ()),
@@ -124,6 +129,7 @@ def bisect(
     bad: Annotated[str, typer.Argument(metavar="BAD", help="A release that departs from it.")],
     workload: Workloads = None,
     device: Device = "cpu",
+    framework: Framework = "",
     only: Only = "",
     python: Annotated[str | None, typer.Option(metavar="VERSION|PATH", help="The Python of every release.")] = None,
     pre: Annotated[bool, typer.Option("--pre", help="Probe pre-releases too.")] = False,
@@ -145,6 +151,7 @@ def bisect(
         candidate=f"{package}=={bad}",
         workloads=tuple(workload or ()),
         device=device,
+        frameworks=framework,
         only=only,
         pass_environment=tuple(pass_env or ()),
         baseline_python=python,

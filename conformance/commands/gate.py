@@ -15,11 +15,11 @@ from conformance.ending import NotPossible, WrongUse
 from conformance.environments import Options, configured
 from conformance.gate import kept
 from conformance.gate.progress import Progress
-from conformance.gate.request import Request, SideRequest
+from conformance.gate.request import BASELINE, CANDIDATE, Request, SideRequest
 from conformance.gate.running import Outcome, run_gate
 from conformance.report import terminal
 from conformance.report.writing import ReportNotWritten, append_summary, write_report, write_text
-from conformance.subjects import DEVICES
+from conformance.subjects import DEVICES, FRAMEWORKS, framework_named
 from conformance.workload_files import WorkloadUnusable, find_workload
 from reference.workloads import MNIST_MLP, Workload
 
@@ -34,6 +34,7 @@ class GateWords:
     candidate: str
     workloads: tuple[str, ...] = ()
     device: str = "cpu"
+    frameworks: str = ""
     only: str = ""
     baseline_environment: tuple[str, ...] = ()
     candidate_environment: tuple[str, ...] = ()
@@ -62,6 +63,7 @@ class GateWords:
             ),
             workloads=_workloads(self.workloads),
             device=_one_of(self.device, DEVICES, "--device"),
+            frameworks=_frameworks(self.frameworks),
             only=_only(self.only),
             options=Options(configured(self.index_url, self.extra_index_urls), self.torch_backend, self.allow_builds),
             full_environment=self.full_environment,
@@ -85,12 +87,17 @@ def gate(words: GateWords, junit_xml: Path | None) -> int:
     return outcome.run.exit_status
 
 
-def _write(request: Request, outcome: Outcome, junit_xml: Path | None) -> None:
+def write_files(request: Request, outcome: Outcome) -> None:
+    """Write the report, where one was asked for. Raises ReportNotWritten."""
     if request.report is not None:
         workloads = {workload.name: workload for workload in request.workloads}
-        observed, before = outcome.observations("candidate"), outcome.observations("baseline")
+        observed, before = outcome.observations(CANDIDATE), outcome.observations(BASELINE)
         write_report(request.report, outcome.run, observed, before, workloads)
         kept.thin(request.report / "observations")
+
+
+def _write(request: Request, outcome: Outcome, junit_xml: Path | None) -> None:
+    write_files(request, outcome)
     if junit_xml is not None:
         from conformance.report import junit
 
@@ -121,6 +128,17 @@ def _workloads(names: tuple[str, ...]) -> tuple[Workload, ...]:
         raise WrongUse(str(error)) from error
     if len({workload.name for workload in found}) < len(found):
         raise WrongUse("two workloads have the same name: name each once")
+    return found
+
+
+def _frameworks(text: str) -> tuple[str, ...]:
+    try:
+        found = tuple(dict.fromkeys(framework_named(word) for word in text.split(",") if word.strip()))
+    except ValueError as error:
+        raise WrongUse(f"--framework: {error}") from error
+    built_in = [name for name in found if name not in FRAMEWORKS]
+    if built_in:
+        raise WrongUse(f"--framework {built_in[0]}: a gate compares {' and '.join(FRAMEWORKS)}")
     return found
 
 

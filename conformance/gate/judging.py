@@ -16,7 +16,7 @@ from conformance.gate.request import BASELINE, CANDIDATE
 from conformance.gate.side_contracts import View, side_checks
 from conformance.gate.sides import ReadySide, ReadySides
 from conformance.judge.comparison import Comparison
-from conformance.observations import Key
+from conformance.observations import Key, Observation
 from conformance.worker import ObservationFailed
 from reference.workloads import Workload
 
@@ -43,15 +43,20 @@ def judge(
         case = Case(workload, framework, device, partner, seed=seed, side=CANDIDATE)
         view = View(case, records[CANDIDATE], records["oracle"])
         yield from pair_checks(view, views[BASELINE])
-        pairs = [
-            (observation, records[BASELINE].made[key])
-            for key, observation in records[CANDIDATE].made.items()
-            if key.framework == framework and key.workload == workload.name and key in records[BASELINE].made
-        ]
-        if pairs:
-            yield new_warnings(case, pairs)
+        yield from _new_warnings(case, records)
     for lacking, framework in sides.lone_frameworks():
         yield _dropped(Case(workload, framework, device, side=lacking.name), lacking)
+
+
+def _new_warnings(case: Case, records: Mapping[str, Records]) -> Iterator[Check]:
+    """One check for every step of which both sides observed something."""
+    before = records[BASELINE].made
+    by_step: dict[Step, list[tuple[Observation, Observation]]] = {}
+    for key, observation in records[CANDIDATE].made.items():
+        if (key.workload, key.framework) == (case.workload.name, case.framework) and key in before:
+            by_step.setdefault(STEP_OF[key.operation], []).append((observation, before[key]))
+    for step, pairs in by_step.items():
+        yield new_warnings(case, step, pairs)
 
 
 def not_run(records: Mapping[str, Records]) -> list[NotRun]:

@@ -22,11 +22,14 @@ Done = Callable[[str, Key], None]
 
 
 class Observer:
-    """The collectors of a gate: `baseline`, `candidate` and `oracle`, each with a directory of its own."""
+    """The collectors of a gate: `baseline`, `candidate` and `oracle`, each with a directory of its own.
+
+    What such a directory holds already is not observed again.
+    """
 
     def __init__(
         self,
-        directory: Path,
+        directories: Mapping[str, Path],
         code: Path,
         subjects: Mapping[str, Mapping[tuple[str, str], Subject]],
         workloads: Sequence[Workload],
@@ -39,8 +42,8 @@ class Observer:
         self._collectors: dict[str, Collector] = {}
         self._lost: dict[tuple[str, str, str], Failure] = {}
         for name, ours in subjects.items():
-            (directory / name).mkdir(parents=True, exist_ok=True)
-            self._collectors[name] = Collector(directory / name, code, ours, named)
+            directories[name].mkdir(parents=True, exist_ok=True)
+            self._collectors[name] = Collector(directories[name], code, ours, named)
 
     def observe(self, plans: Mapping[str, Sequence[Key]], *, side_by_side: bool = True) -> None:
         """Observe what is planned for each name, side by side or one after the other.

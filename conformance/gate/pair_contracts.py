@@ -176,16 +176,11 @@ def _evaluated(view: View, other: View) -> Iterator[Check]:
     yield from evaluate.predicted(case, observed, before, oracle)
 
 
-def new_warnings(case: Case, pairs: Iterable[tuple[Observation, Observation]]) -> Check:
-    """The warnings that the candidate raises and the baseline does not, over all observations that both made."""
-    found: dict[str, None] = {}
-    before: set[str] = set()
-    count = 0
-    for observed, other in pairs:
-        before |= _warnings(other)
-        found.update(dict.fromkeys(sorted(_warnings(observed))))
-        count += 1
-    return told(case, Step.IMPORTS, "warnings", [text for text in found if text not in before], count)
+def new_warnings(case: Case, step: Step, pairs: Iterable[tuple[Observation, Observation]]) -> Check:
+    """The warnings that the candidate gives in a step and the baseline does not, over all that both observed."""
+    pairs = list(pairs)
+    ours, theirs = (set().union(*(_warnings(pair[side]) for pair in pairs)) for side in (0, 1))
+    return told(case, step, "warnings", sorted(ours - theirs), len(pairs))
 
 
 def _warnings(observed: Observation) -> set[str]:

@@ -32,8 +32,10 @@ class SideRequest:
 class Request:
     """A gate between two sides.
 
-    `only` limits it to a step, or to the contracts whose `step/contract` starts with it: such a gate is partial.
-    `report` is the directory of the report and the observations, None for none.
+    `frameworks` are those to compare, by default all that both sides hold. `only` limits the gate to a step, or
+    to the contracts whose `step/contract` starts with it, and makes it partial. `report` is the directory of the
+    report and the observations, None for none. `shared`, if given, keeps the observations of the baseline and the
+    oracle for the next gate with the same baseline.
     """
 
     baseline: SideRequest
@@ -41,10 +43,12 @@ class Request:
     workloads: tuple[Workload, ...] = (MNIST_MLP,)
     device: str = "cpu"
     seed: int = 0
+    frameworks: tuple[str, ...] = ()
     only: str = ""
     options: Options = field(default_factory=Options)
     full_environment: bool = False
     pass_environment: tuple[str, ...] = ()
     ledger: Path | None = None
     report: Path | None = None
+    shared: Path | None = None
     fail_on: tuple[str, ...] = FAIL_ON

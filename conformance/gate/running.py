@@ -19,7 +19,7 @@ from conformance.environments import Change
 from conformance.gate import equivalence, judging
 from conformance.gate.accepting import Ledgers, is_of
 from conformance.gate.observing import Observer
-from conformance.gate.plan import exchange_plan, oracle_plan, side_plan
+from conformance.gate.plan import exchange_plan, loaded_label, oracle_plan, side_plan
 from conformance.gate.progress import Progress
 from conformance.gate.records import Records
 from conformance.gate.request import BASELINE, CANDIDATE, SIDES, Request
@@ -66,16 +66,25 @@ def _observer(request: Request, sides: ReadySides, progress: Progress) -> Iterat
     }
     subjects["oracle"] = {("oracle", "cpu"): Subject("oracle")}
     with tempfile.TemporaryDirectory(prefix="conformance-") as name:
-        directory = Path(name, "observations")
-        if request.report is not None:
-            directory = request.report / "observations"
-            shutil.rmtree(directory, ignore_errors=True)
         code = stage_code(Path(name, "code"))
-        observer = Observer(directory, code, subjects, request.workloads, progress.done)
+        directories = _directories(request, Path(name))
+        observer = Observer(directories, code, subjects, request.workloads, progress.done)
         try:
             yield observer
         finally:
             observer.close()
+
+
+def _directories(request: Request, temporary: Path) -> dict[str, Path]:
+    """Where each name's observations go: into the report, where there is one; what is shared stays."""
+    place = (request.report or temporary) / "observations"
+    shutil.rmtree(place, ignore_errors=True)
+    directories = {name: place / name for name in (*SIDES, "oracle")}
+    if request.shared is not None:
+        directories |= {name: request.shared / name for name in (BASELINE, "oracle")}
+        for stale in directories[BASELINE].glob(f"*.{loaded_label(CANDIDATE)}.*"):
+            stale.unlink()
+    return directories
 
 
 def _observe(request: Request, sides: ReadySides, observer: Observer, progress: Progress) -> None:

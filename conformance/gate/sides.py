@@ -82,6 +82,10 @@ def prepare(request: Request, report: Report) -> ReadySides:
             (BASELINE, CANDIDATE), (request.baseline, request.candidate), locks, environments, strict=True
         )
     ]
+    for side in sides:
+        missing = [name for name in request.frameworks if name not in side.frameworks]
+        if missing:
+            raise NotPossible(f"the {side.name} ({side.label}) does not hold {', '.join(missing)}")
     notes = tuple(dict.fromkeys(note for lock in locks for note in lock.notes))
     ready = ReadySides(sides[0], sides[1], tuple(packages_changed(*locks)), notes)
     if not ready.frameworks:
@@ -106,11 +110,12 @@ def _build_both(locks: tuple[Lock, Lock], report: Report) -> list[Environment]:
 
 
 def _ready(name: str, side: SideRequest, lock: Lock, environment: Environment, request: Request) -> ReadySide:
+    frameworks = tuple(name for name in lock.frameworks if name in (request.frameworks or lock.frameworks))
     subjects = {
         (framework, request.device): Subject(
             framework, str(environment.interpreter), request.device, side.environment, request.pass_environment
         )
-        for framework in lock.frameworks
+        for framework in frameworks
     }
     return ReadySide(
         name=name,
@@ -118,7 +123,7 @@ def _ready(name: str, side: SideRequest, lock: Lock, environment: Environment, r
         interpreter=environment.interpreter,
         python=environment.python,
         packages=environment.packages,
-        frameworks=lock.frameworks,
+        frameworks=frameworks,
         subjects=subjects,
         environment=side.environment,
         size_bytes=environment.size_bytes,

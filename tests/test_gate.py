@@ -1,0 +1,142 @@
+"""The gate on the frameworks installed here: a side against itself, and against itself with a fault planted."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from planted_faults import ABORT, BFLOAT16, LABEL, LEARNING_RATE, LOSS, RAISE, WARN, plant
+from rich.console import Console
+
+from conformance.checks import Verdict
+from conformance.ending import NotPossible, WrongUse
+from conformance.gate.progress import Progress
+from conformance.gate.request import Request, SideRequest
+from conformance.gate.running import run_gate
+from conformance.verdict import Run
+
+HERE = f"python:{sys.executable}"
+Gate = Callable[..., Run]
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Gate:
+    """A gate of this interpreter against itself; what does not change is observed once for all tests."""
+    shared = tmp_path_factory.mktemp("shared")
+
+    def carry_out(only: str, framework: str = "pytorch", **candidate: str) -> Run:
+        request = Request(
+            SideRequest(HERE),
+            SideRequest(HERE, environment=candidate),
+            frameworks=(framework,),
+            only=only,
+            shared=shared,
+        )
+        return run_gate(request, quiet()).run
+
+    return carry_out
+
+
+def quiet() -> Progress:
+    return Progress(Console(quiet=True))
+
+
+def first(run: Run) -> str:
+    """The step and contract of the first divergence."""
+    assert run.first_divergence is not None
+    return run.first_divergence.id.partition("[")[0]
+
+
+def test_equal_sides_are_identical(gate: Gate) -> None:
+    run = gate("objective")
+    assert run.verdict is Verdict.IDENTICAL
+    assert {check.subjects for check in run.checks} == {
+        ("pytorch@baseline",),
+        ("pytorch@candidate",),
+        ("pytorch@baseline", "oracle"),
+        ("pytorch@candidate", "oracle"),
+        ("pytorch@candidate", "pytorch@baseline"),
+    }
+    assert run.partial is not None
+    assert run.exit_status == 3  # a part of a gate permits no upgrade
+
+
+def test_checkpoints_travel_both_ways(gate: Gate) -> None:
+    run = gate("model/checkpoint")
+    assert run.verdict is Verdict.IDENTICAL
+    between = {check.subjects for check in run.checks if len(check.subjects) == 2}
+    assert between == {("pytorch@candidate", "pytorch@baseline"), ("pytorch@baseline", "pytorch@candidate")}
+    assert {check.contract.split("/")[1] for check in run.checks} == {"state.pt", "training.pt"}
+    assert all(check.elements for check in run.checks)
+
+
+@pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
+@pytest.mark.parametrize(
+    ("fault", "step", "contract"),
+    [
+        (LABEL, "data", "data/equality/train/labels"),
+        (BFLOAT16, "model", "model/logits"),
+        (LEARNING_RATE, "objective", "objective/configuration/learning_rate"),
+        (LOSS, "objective", "objective/loss"),
+    ],
+    ids=["label", "bfloat16", "learning rate", "loss"],
+)
+def test_a_planted_fault_fails_at_its_step(
+    gate: Gate, tmp_path: Path, framework: str, fault: dict[str, str], step: str, contract: str
+) -> None:
+    run = gate(step, framework, PYTHONPATH=str(plant(tmp_path, fault[framework])))
+    assert run.verdict in (Verdict.DRIFT, Verdict.BREAK)
+    assert run.exit_status == 1
+    assert first(run) == contract
+    failed = {check.subjects for check in run.checks if check.failed}
+    assert (f"{framework}@candidate", f"{framework}@baseline") in failed
+    assert not any(subjects[0] == f"{framework}@baseline" for subjects in failed), "the baseline is blameless"
+
+
+def test_an_exception_on_one_side_is_a_break(gate: Gate, tmp_path: Path) -> None:
+    run = gate("objective", PYTHONPATH=str(plant(tmp_path, RAISE)))
+    failed = [check for check in run.checks if check.failed]
+    assert {check.subjects for check in failed if check.contract.startswith("observed/")} == {("pytorch@candidate",)}
+    assert any("raised NotImplementedError: SGD is gone" in check.reason for check in failed)
+    tutorial = next(check for check in failed if check.contract == "tutorial/lr")
+    assert "baseline: SGD(lr=0.25) trains at 0.25" in tutorial.reason
+    assert "candidate: SGD(lr=0.25) raises NotImplementedError" in tutorial.reason
+
+
+def test_an_abort_on_import_names_status_and_stderr(gate: Gate, tmp_path: Path) -> None:
+    run = gate("objective", PYTHONPATH=str(plant(tmp_path, ABORT)))
+    assert run.verdict is Verdict.BREAK
+    assert first(run) == "imports/observed/imports"
+    (check,) = (check for check in run.checks if check.failed)
+    assert "SIGABRT" in check.reason
+    assert "LLVM ERROR: planted" in check.reason
+
+
+def test_sides_that_crash_alike_are_still_a_break(tmp_path: Path) -> None:
+    environment = {"PYTHONPATH": str(plant(tmp_path, ABORT))}
+    side = SideRequest(HERE, environment=environment)
+    run = run_gate(Request(side, side, frameworks=("pytorch",), only="data"), quiet()).run
+    assert run.verdict is Verdict.BREAK
+    assert run.exit_status == 1
+    assert {check.subjects for check in run.checks if check.failed} == {("pytorch@baseline",), ("pytorch@candidate",)}
+
+
+def test_a_new_warning_is_told_and_does_not_fail(gate: Gate, tmp_path: Path) -> None:
+    run = gate("objective", PYTHONPATH=str(plant(tmp_path, WARN)))
+    (check,) = (check for check in run.checks if check.contract == "warnings")
+    assert check.verdict is Verdict.ROUNDING
+    assert check.reason == "DeprecationWarning: SGD will be removed"
+    assert run.verdict is Verdict.ROUNDING
+
+
+def test_a_side_without_the_framework_asked_for(tmp_path: Path) -> None:
+    bare = tmp_path / "bin" / "python"
+    with pytest.raises(NotPossible, match="there is no Python at"):
+        run_gate(Request(SideRequest(HERE), SideRequest(f"python:{bare}")), quiet())
+
+
+def test_words_that_make_no_side() -> None:
+    with pytest.raises(WrongUse, match="no framework in"):
+        run_gate(Request(SideRequest("numpy==2.0"), SideRequest(HERE)), quiet())
