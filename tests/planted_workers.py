@@ -14,15 +14,26 @@ from conformance.worker import Worker, stage_code
 
 PATIENCE_SECONDS = 60.0  # what a test waits for something that is about to happen
 
-_MODULE = """\
+_HELPERS = """\
 import os, signal, socket, subprocess, sys, threading, time, warnings
 import numpy as np
 
+def mark(path):  # leaves a mark in the file; the number of marks it then has
+    with open(path, "a") as marks:
+        marks.write("was here\\n")
+    with open(path) as marks:
+        return len(marks.readlines())
+
+def call(port):
+    connection = socket.create_connection(("127.0.0.1", port))
+    connection.sendall(b"%8d" % os.getpid())
+    return connection
+"""
+_OBSERVE = """
 def observe(session, arguments, tensors):
     global line
     if "port" in arguments:
-        line = socket.create_connection(("127.0.0.1", arguments["port"]))
-        line.sendall(b"%8d" % os.getpid())
+        line = call(arguments["port"])
 """
 
 
@@ -35,8 +46,13 @@ class Planted:
 
     def operation(self, body: str, name: str = "imports") -> None:
         """Let the operation run `body`, a function's body over `arguments` and `tensors`; it returns nothing."""
-        lines = textwrap.indent(textwrap.dedent(body), "    ")
-        (self.code / "observer" / f"{name}.py").write_text(f"{_MODULE}{lines}\n    return {{}}, {{}}\n")
+        text = f"{_HELPERS}{_OBSERVE}{_indented(body)}\n    return {{}}, {{}}\n"
+        (self.code / "observer" / f"{name}.py").write_text(text)
+
+    def start_of(self, framework: str, body: str) -> None:
+        """Let the framework's `configure` run `body`."""
+        text = f"{_HELPERS}def configure(device, threads):\n{_indented(body)}\n"
+        (self.code / "reference" / framework / "imports.py").write_text(text)
 
     def program(self, source: str) -> None:
         """Let the worker be another program: `send(bytes)` writes to the parent, `send_start()` answers its start."""
@@ -55,6 +71,10 @@ class Planted:
     def start(self, subject: Subject | None = None, start_limit: float = PATIENCE_SECONDS) -> Worker:
         """A worker of this code, of the cheapest subject there is."""
         return Worker(subject or Subject("numpy"), self.code, self.log, start_limit)
+
+
+def _indented(body: str) -> str:
+    return textwrap.indent(textwrap.dedent(body), "    ")
 
 
 class Line:

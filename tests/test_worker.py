@@ -235,9 +235,7 @@ def test_ending_does_not_wait_for_a_process_that_left_the_group(planted: Planted
         """
         if os.fork() == 0:
             os.setsid()
-            line = socket.create_connection(("127.0.0.1", arguments["later"]))
-            line.sendall(b"%8d" % os.getpid())
-            line.recv(1)
+            call(arguments["later"]).recv(1)
             os._exit(0)
         """
     )
@@ -368,7 +366,7 @@ def test_a_caller_s_path_reaches_frameworks_but_not_the_oracle(planted: Planted,
     planted.operation(
         "import importlib.util\nreturn {'found': importlib.util.find_spec('planted_fault') is not None}, {}"
     )
-    (planted.code / "reference" / "pytorch" / "imports.py").write_text("def configure(device, threads): pass\n")
+    planted.start_of("pytorch", "pass")
     path = {"PYTHONPATH": str(tmp_path)}
     found = {}
     for framework in ("pytorch", "oracle"):
