@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from conformance.worker import stage_code
 _OPTIONS = pytest.StashKey[Options]()
 _DIRECTORY = pytest.StashKey[Path]()
 _CHECKS = pytest.StashKey[list[Check]]()
+_DESELECTED = "conformance_deselected"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -61,6 +63,14 @@ class XdistHooks:
     def pytest_configure_node(self, node: Any) -> None:
         """Tell each xdist process the run's directory."""
         node.workerinput["conformance_directory"] = str(node.config.stash[_DIRECTORY])
+
+    @pytest.hookimpl
+    def pytest_testnodedown(self, node: Any, error: object | None) -> None:
+        """Count what the xdist processes deselected, once, for each of them collects everything."""
+        reporter = node.config.pluginmanager.get_plugin("terminalreporter")
+        dropped = getattr(node, "workeroutput", {}).get(_DESELECTED)
+        if reporter is not None and dropped:
+            reporter.stats.setdefault("deselected", [SimpleNamespace(nodeid=nodeid) for nodeid in dropped])
 
     @pytest.hookimpl
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
@@ -123,6 +133,9 @@ def _deselect(config: pytest.Config, items: list[pytest.Item], unwanted: Callabl
     dropped = [item for item in items if unwanted(item)]
     if dropped:
         config.hook.pytest_deselected(items=dropped)
+        if _is_xdist_worker(config):
+            told = config.workeroutput.setdefault(_DESELECTED, [])  # type: ignore[attr-defined]
+            told += [item.nodeid for item in dropped]
         items[:] = [item for item in items if item not in dropped]
 
 
