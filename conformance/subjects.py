@@ -76,6 +76,11 @@ class Subject:
         return {**variables, **self.pins(), **self.environment}
 
 
+def looks_secret(name: str) -> bool:
+    """Whether a variable of this name looks as if it held a secret."""
+    return _SECRET.search(name) is not None
+
+
 def framework_named(name: str) -> str:
     """The framework's full name. Raises ValueError, offering the names there are."""
     full = ALIASES.get(name.strip().lower(), name.strip().lower())

@@ -53,8 +53,8 @@ class Side:
 class PackageChange:
     """A package whose version differs between the sides; None where a side has none.
 
-    `cause` is `named` (the user asked for it), `forced` (the resolver had to) or `dropped` (no longer
-    needed).
+    `cause` is `named` (the user asked for it), `forced` (the resolver had to), `added` or `dropped` (on one side
+    only, because something else needs it or no longer does).
     """
 
     name: str

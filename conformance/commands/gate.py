@@ -12,14 +12,14 @@ from rich.console import Console
 
 from conformance.checks import Step
 from conformance.ending import NotPossible, WrongUse
-from conformance.environments import Options, configured
+from conformance.environments import Options, configured, mask
 from conformance.gate import kept
 from conformance.gate.progress import Progress
 from conformance.gate.request import BASELINE, CANDIDATE, Request, SideRequest
 from conformance.gate.running import Outcome, run_gate
 from conformance.report import terminal
 from conformance.report.writing import ReportNotWritten, append_summary, write_report, write_text
-from conformance.subjects import DEVICES, FRAMEWORKS, framework_named
+from conformance.subjects import DEVICES, FRAMEWORKS, framework_named, looks_secret
 from conformance.workload_files import WorkloadUnusable, find_workload
 from reference.workloads import MNIST_MLP, Workload
 
@@ -50,6 +50,28 @@ class GateWords:
     fail_on: str = "drift,break,slower"
     report: Path | None = None
 
+    def command(self) -> list[str]:
+        """The command line that asks for the same gate, without report, frameworks and `--only`.
+
+        Variables that look like secrets and the addresses of indexes are left to the user.
+        """
+        words = ["conformance", "gate", mask(self.baseline), mask(self.candidate)]
+        words += [word for name in self.workloads for word in ("--workload", name)]
+        sides = (("baseline", self.baseline_environment), ("candidate", self.candidate_environment))
+        for side, variables in sides:
+            words += [
+                word
+                for text in variables
+                if not looks_secret(text.partition("=")[0])
+                for word in (f"--{side}-env", text)
+            ]
+        for name in ("device", "baseline_python", "candidate_python", "torch_backend"):
+            value = getattr(self, name)
+            if value is not None and (name, value) != ("device", "cpu"):
+                words += [f"--{name.replace('_', '-')}", value]
+        words += ["--allow-builds"] if self.allow_builds else []
+        return words + (["--full-environment"] if self.full_environment else [])
+
     def request(self) -> Request:
         """What they ask for. Raises WrongUse naming the word, what is wrong with it, and what is right."""
         if self.baseline.strip() == self.candidate.strip() == "-":
@@ -70,6 +92,7 @@ class GateWords:
             pass_environment=self.pass_environment,
             ledger=_file(self.ledger, "--ledger"),
             report=_directory(self.report),
+            command=tuple(self.command()),
             fail_on=tuple(_one_of(word.strip(), FAILING, "--fail-on") for word in self.fail_on.split(",")),
         )
 

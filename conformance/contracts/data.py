@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from conformance.cases import Case
-from conformance.checks import Check, Kind, Step
+from conformance.checks import Check, Kind, Step, Where
 from conformance.contracts.filing import exactly, file, holds
 from conformance.judge import exact
 from conformance.observations import Observation
@@ -85,10 +85,11 @@ def first_epoch(case: Case, observed: Observation, oracle: Observation) -> Itera
         for index in range(max(len(expected), len(found)))
         if found[index : index + 1] != expected[index : index + 1]
     ]
-    reason = (
-        f"{len(different)} of {len(expected)} batches differ, the first is batch {different[0]}" if different else ""
-    )
-    yield holds(case, Step.DATA, "first_epoch", not different, reason, elements=inputs.size)
+    reason, where = "", None
+    if different:
+        reason = f"{len(different)} of {len(expected)} batches differ, the first is batch {different[0]}"
+        where = Where("data/batches", (different[0],))
+    yield holds(case, Step.DATA, "first_epoch", not different, reason, inputs.size, where)
 
 
 def preprocessing_inside(case: Case, observed: Observation) -> Iterator[Check]:

@@ -95,13 +95,15 @@ def exactly(case: Case, step: Step, contract: str, found: Any, expected: Any) ->
     return file(case, step, contract, Kind.EXACT, exact.compare(contract, found, expected))
 
 
-def holds(case: Case, step: Step, contract: str, rule: bool, reason: str, elements: int = 1) -> Check:
-    """The check that a rule holds; `reason` says what was found where it does not."""
+def holds(
+    case: Case, step: Step, contract: str, rule: bool, reason: str, elements: int = 1, where: Where | None = None
+) -> Check:
+    """The check that a rule holds; `reason` says what was found, and `where` in which place, where it does not."""
     comparison = Comparison(
         verdict=Verdict.IDENTICAL if rule else Verdict.BREAK,
         measured=0.0 if rule else 1.0,
         allowed=0.0,
-        where=None,
+        where=None if rule else where,
         elements=elements,
         reason="" if rule else reason,
     )

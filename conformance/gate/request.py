@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from conformance.environments import Options
+from conformance.subjects import looks_secret
 from conformance.verdict import FAIL_ON
 from reference.workloads import MNIST_MLP, Workload
 
@@ -25,7 +26,11 @@ class SideRequest:
     @property
     def label(self) -> str:
         """The words with the variables, as they stand in a report."""
-        return " ".join([self.text, *(f"{name}={value}" for name, value in self.environment.items())])
+        return " ".join([self.text, *(f"{name}={value}" for name, value in self.shown().items())])
+
+    def shown(self) -> dict[str, str]:
+        """The variables, those that look like secrets without their values."""
+        return {name: "****" if looks_secret(name) else value for name, value in self.environment.items()}
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Request:
     `frameworks` are those to compare, by default all that both sides hold. `only` limits the gate to a step, or
     to the contracts whose `step/contract` starts with it, and makes it partial. `report` is the directory of the
     report and the observations, None for none. `shared`, if given, keeps the observations of the baseline and the
-    oracle for the next gate with the same baseline.
+    oracle for the next gate with the same baseline. `command` is the command line that asks for this gate.
     """
 
     baseline: SideRequest
@@ -51,4 +56,5 @@ class Request:
     ledger: Path | None = None
     report: Path | None = None
     shared: Path | None = None
+    command: tuple[str, ...] = ()
     fail_on: tuple[str, ...] = FAIL_ON

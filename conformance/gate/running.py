@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import tempfile
 import time
@@ -122,7 +123,9 @@ def _judge(request: Request, sides: ReadySides, observer: Observer, ledgers: Led
         progress.expect(dict.fromkeys(SIDES, keys))
         observer.observe(dict.fromkeys(SIDES, keys), side_by_side=request.device == "cpu")
         checks += equivalence.equivalence_checks(drifting, workloads, request.device, request.seed, records)
-    chosen = [check for check in equivalence.told(checks) if _is_chosen(check, request.only)]
+    chosen = [
+        _with_command(check, request.command) for check in equivalence.told(checks) if _is_chosen(check, request.only)
+    ]
     return Run(
         mode=Mode.GATE,
         checks=tuple(sorted(chosen, key=lambda check: check.id)),
@@ -136,6 +139,15 @@ def _judge(request: Request, sides: ReadySides, observer: Observer, ledgers: Led
         warnings=(*sides.notes, *problems),
         fail_on=request.fail_on,
     )
+
+
+def _with_command(check: Check, command: Sequence[str]) -> Check:
+    """The check, if it failed, with the command that repeats it alone."""
+    if not check.failed or not command:
+        return check
+    only = str(check.step) if check.contract.startswith("observed/") else f"{check.step}/{check.contract}"
+    words = [*command, "--framework", check.framework, "--only", only]
+    return replace(check, details={**check.details, "command": shlex.join(words)})
 
 
 def _is_chosen(check: Check, only: str) -> bool:

@@ -125,6 +125,6 @@ def _ready(name: str, side: SideRequest, lock: Lock, environment: Environment, r
         packages=environment.packages,
         frameworks=frameworks,
         subjects=subjects,
-        environment=side.environment,
+        environment=side.shown(),
         size_bytes=environment.size_bytes,
     )
