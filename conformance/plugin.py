@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
@@ -105,12 +105,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the full runs to `-m full` and timing to `--benchmark-only`; put the slowest groups first."""
-    if "full" not in (config.option.markexpr or ""):
-        _deselect(config, items, lambda item: item.get_closest_marker("full") is not None)
+    """Leave long runs to their markers and timing to `--benchmark-only`; put the slowest groups first."""
+    for marker in ("full", "environments"):
+        if marker not in (config.option.markexpr or ""):
+            _deselect(config, items, marker)
     if not config.getoption("benchmark_only", False):
         if _is_xdist_worker(config):
-            _deselect(config, items, lambda item: item.get_closest_marker("throughput") is not None)
+            _deselect(config, items, "throughput")
         for item in items:
             if item.get_closest_marker("throughput"):
                 item.add_marker(pytest.mark.skip(reason="timing runs with pytest --benchmark-only"))
@@ -129,14 +130,11 @@ def _rank(order: tuple[str, ...], group: str) -> int:
     return order.index(group) if group in order else len(order)
 
 
-def _deselect(config: pytest.Config, items: list[pytest.Item], unwanted: Callable[[pytest.Item], bool]) -> None:
-    dropped = [item for item in items if unwanted(item)]
+def _deselect(config: pytest.Config, items: list[pytest.Item], marker: str) -> None:
+    dropped = [item for item in items if item.get_closest_marker(marker)]
     if dropped:
         config.hook.pytest_deselected(items=dropped)
-        if _is_xdist_worker(config):
-            told = config.workeroutput.setdefault(_DESELECTED, [])  # type: ignore[attr-defined]
-            told += [item.nodeid for item in dropped]
-        items[:] = [item for item in items if item not in dropped]
+        items[:] = [item for item in items if not item.get_closest_marker(marker)]
 
 
 @pytest.fixture(scope="session")
