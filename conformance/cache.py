@@ -11,4 +11,4 @@ import platformdirs
 def cache_directory() -> Path:
     """The user's cache of this project: CONFORMANCE_CACHE where set, otherwise the platform's place for it."""
     chosen = os.environ.get("CONFORMANCE_CACHE")
-    return Path(chosen) if chosen else platformdirs.user_cache_path("framework-conformance")
+    return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_cache_path("conformance")

@@ -27,7 +27,7 @@ def show() -> None:
             table.add_row(one.name, one.python, _gigabytes(one.size_bytes), _gigabytes(one.shared_bytes), used)
         console.print(table)
     total = sum(one.size_bytes for one in found)
-    console.print(f"{len(found)} environments, {_gigabytes(total)}, in {environments.cache_root()}", soft_wrap=True)
+    console.print(f"{len(found)} environments, {_gigabytes(total)}, in {cache_directory()}", soft_wrap=True)
     runs = _ensembles()
     size = sum(path.stat().st_size for path in runs)
     console.print(f"{len(runs)} oracle runs, {size / 1e6:.0f} MB, in {cache_directory()}", soft_wrap=True)

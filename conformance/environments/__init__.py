@@ -7,7 +7,7 @@ environments = [build(lock) for lock in locks]
 """
 
 from conformance.environments.build import Environment, build
-from conformance.environments.cache import CachedEnvironment, cache_root, clear_cache, list_cache
+from conformance.environments.cache import CachedEnvironment, clear_cache, list_cache
 from conformance.environments.changes import Change, packages_changed
 from conformance.environments.errors import EnvironmentFailure, SideError
 from conformance.environments.indexes import Indexes, configured, mask
@@ -29,7 +29,6 @@ __all__ = [
     "Side",
     "SideError",
     "build",
-    "cache_root",
     "clear_cache",
     "configured",
     "list_cache",

@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
+from conformance.cache import cache_directory
 from conformance.environments.errors import EnvironmentFailure
 from conformance.environments.uv import Progress
 
@@ -31,15 +30,9 @@ _LOCK = ".lock"
 _DEFAULT_LIMIT_GB = 40.0
 
 
-def cache_root() -> Path:
-    """The user's cache directory for this suite; `CONFORMANCE_CACHE` names another."""
-    chosen = os.environ.get("CONFORMANCE_CACHE")
-    return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_cache_path("conformance")
-
-
 def environments_root() -> Path:
     """The directory of the environments."""
-    return cache_root() / "environments"
+    return cache_directory() / "environments"
 
 
 def size_limit() -> int:
