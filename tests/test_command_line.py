@@ -8,8 +8,10 @@ import sys
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
+from filelock import FileLock
 from synthetic_runs import conforming, make_check
 from synthetic_runs import gate as gate_run
 
@@ -23,6 +25,7 @@ from conformance.contracts import KNOWN_CONTRACTS
 from conformance.ending import NotPossible
 from conformance.gate.records import Records
 from conformance.gate.running import Outcome
+from conformance.gate.sides import ReadySides
 
 HERE = f"python:{sys.executable}"
 TOMORROW = str(date.today() + timedelta(days=1))
@@ -115,6 +118,14 @@ def test_a_file_in_place_of_the_report(
     assert "a file is there already" in capsys.readouterr().err
 
 
+def test_two_gates_in_one_report(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with FileLock(tmp_path / ".lock"):
+        assert call(monkeypatch, "gate", HERE, HERE, "--report", str(tmp_path)) == 2
+    assert "another gate is writing there" in capsys.readouterr().err
+
+
 def test_a_broken_ledger(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "ledger.toml"
     path.write_text("[[entry]]\n")
@@ -126,7 +137,8 @@ def test_what_a_gate_prints_and_writes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     run = gate_run()
-    outcome = Outcome(run, {name: Records() for name in ("oracle", "baseline", "candidate")})
+    records = {name: Records() for name in ("oracle", "baseline", "candidate")}
+    outcome = Outcome(run, cast("ReadySides", None), records)
     monkeypatch.setattr(gate_command, "run_gate", lambda request, progress: outcome)
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     report, junit = tmp_path / "report", tmp_path / "junit.xml"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from planted_faults import ABORT, BFLOAT16, LABEL, LEARNING_RATE, LOSS, RAISE, WARN, plant
 from rich.console import Console
@@ -140,3 +145,32 @@ def test_a_side_without_the_framework_asked_for(tmp_path: Path) -> None:
 def test_words_that_make_no_side() -> None:
     with pytest.raises(WrongUse, match="no framework in"):
         run_gate(Request(SideRequest("numpy==2.0"), SideRequest(HERE)), quiet())
+
+
+def test_ctrl_c_leaves_no_process_behind() -> None:
+    mark = f"mark-{uuid.uuid4()}"
+    gate = subprocess.Popen(
+        [sys.executable, "-m", "conformance", "gate", HERE, HERE, "--framework", "pytorch", "--only", "train"],
+        env={**os.environ, "CONFORMANCE_TEST_MARK": mark},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert gate.stderr is not None
+    for line in gate.stderr:
+        if line.startswith("observing"):
+            break
+    gate.send_signal(signal.SIGINT)
+    error = gate.communicate(timeout=120)[1]
+    assert gate.returncode == 130
+    assert "Traceback" not in error
+    assert [
+        process for process in psutil.process_iter() if _environment(process).get("CONFORMANCE_TEST_MARK") == mark
+    ] == []
+
+
+def _environment(process: psutil.Process) -> dict[str, str]:
+    try:
+        return process.environ()
+    except psutil.Error:
+        return {}

@@ -46,7 +46,9 @@ def bisect(package: str, good: str, bad: str, words: GateWords, *, include_pre: 
         shared = Path(name)
 
         def gate(version: str) -> Run:
-            return _gate(package, version, replace(request, shared=shared), progress)
+            probe = replace(words, candidate=f"{package}=={version}")
+            asked = replace(request, shared=shared, command=tuple(probe.command()))
+            return _gate(package, version, asked, progress)
 
         bisection = Bisection(gate, lambda probe: progress.say(_line(package, probe)))
         found = bisection.find(listed)

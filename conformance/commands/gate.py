@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from rich.console import Console
 
 from conformance.checks import Step
@@ -100,14 +102,30 @@ class GateWords:
 def gate(words: GateWords, junit_xml: Path | None) -> int:
     """Carry out the gate, show it, write what was asked for; returns the exit status."""
     request = words.request()
-    with Progress() as progress:
+    with _alone_in(request.report), Progress() as progress:
         outcome = run_gate(request, progress)
-    try:
-        _write(request, outcome, junit_xml)
-    except ReportNotWritten as error:
-        raise NotPossible(str(error)) from error
+        try:
+            _write(request, outcome, junit_xml)
+        except ReportNotWritten as error:
+            raise NotPossible(str(error)) from error
     terminal.show(outcome.run, Console())
     return outcome.run.exit_status
+
+
+@contextmanager
+def _alone_in(report: Path | None) -> Iterator[None]:
+    """Hold the directory of the report, so that no other gate writes there meanwhile."""
+    if report is None:
+        yield
+        return
+    try:
+        report.mkdir(parents=True, exist_ok=True)
+        with FileLock(report / ".lock", blocking=False):
+            yield
+    except Timeout as error:
+        raise WrongUse(f"--report {report}: another gate is writing there, give another directory") from error
+    except OSError as error:
+        raise NotPossible(f"--report {report} cannot be written: {error.strerror}") from error
 
 
 def write_files(request: Request, outcome: Outcome) -> None:

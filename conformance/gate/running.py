@@ -34,9 +34,10 @@ from conformance.worker import stage_code
 
 @dataclass(frozen=True)
 class Outcome:
-    """A gate's run, with the observations of each side (`oracle` among them) for the report's figures."""
+    """A gate's run, with its sides, and the observations of each (and of the `oracle`) for the report's figures."""
 
     run: Run
+    sides: ReadySides
     records: Mapping[str, Records]
 
     def observations(self, name: str) -> dict[Key, Observation]:
@@ -56,7 +57,8 @@ def run_gate(request: Request, progress: Progress) -> Outcome:
         except DataMissing as error:
             raise NotPossible(str(error)) from error
         seconds = round(time.monotonic() - clock, 1)
-        return Outcome(replace(run, started=started.isoformat(timespec="seconds"), seconds=seconds), observer.records)
+        run = replace(run, started=started.isoformat(timespec="seconds"), seconds=seconds)
+        return Outcome(run, sides, observer.records)
 
 
 @contextmanager
