@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from rich.console import Console
 from conformance import ledger
 from conformance.census import CensusComparison, NotRun, census, compare_census, read_census
 from conformance.checks import Check, Kind, Verdict
-from conformance.observations import Key, Observation, read_all
+from conformance.observations import Key, Observation, ObservationUnreadable, read_all
 from conformance.options import Options
 from conformance.report import terminal
 from conformance.verdict import LedgerUse, Mode, Partial, Run, Side, Throughput
@@ -34,6 +33,9 @@ class Gatherer:
         self._checks: list[Check] = []
         self._not_run: dict[NotRun, None] = {}
         self._throughput: list[Throughput] = []
+        self._cautions: list[str] = []
+        self._complaints: list[str] = []
+        self._baseline = _read_baseline(options.baseline)
         self._run: Run | None = None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -50,14 +52,27 @@ class Gatherer:
             return
         observations = read_all(self._observations)
         self._run = self._judged(observations)
-        if self._options.report is not None:
-            from conformance.report.writing import write_report
-
-            write_report(self._options.report, self._run, observations)
-        if self._options.record is not None:
-            _record(self._observations, self._options.record)
-        if exitstatus == pytest.ExitCode.OK and self._run.exit_status:
+        self._write(observations)
+        if self._complaints:
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+        elif exitstatus == pytest.ExitCode.OK and self._run.exit_status:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _write(self, observations: Mapping[Key, Observation]) -> None:
+        """Write the report and keep the observations; a disk that refuses is a complaint at the end, not a crash."""
+        from conformance.gate.kept import keep
+        from conformance.report.writing import ReportNotWritten, write_report
+
+        if self._options.report is not None and self._run is not None:
+            try:
+                write_report(self._options.report, self._run, observations)
+            except ReportNotWritten as error:
+                self._complaints.append(str(error))
+        if self._options.record is not None:
+            try:
+                keep(self._observations, self._options.record)
+            except OSError as error:
+                self._complaints.append(f"the observations cannot be kept in {self._options.record}: {error}")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the table step by framework, and the verdict."""
@@ -65,14 +80,29 @@ class Gatherer:
             console = Console(file=terminalreporter._tw._file, width=terminalreporter._tw.fullwidth)
             terminalreporter.ensure_newline()
             terminal.show(self._run, console)
+        for complaint in self._complaints:
+            terminalreporter.write_line(complaint, red=True)
+
+    def _against_baseline(self, observations: Mapping[Key, Observation]) -> tuple[Check, ...]:
+        if self._baseline is None:
+            return ()
+        from conformance.baseline import against_baseline, cautions
+
+        workloads = {workload.name: workload for workload in self._options.workloads}
+        self._cautions += cautions(self._baseline, observations)
+        return tuple(against_baseline(self._baseline, observations, workloads))
 
     def _judged(self, observations: Mapping[Key, Observation]) -> Run:
         not_run = tuple(self._not_run)
         filtered = is_filtered(self._config, self._options)
         environment = _environment(observations, self._options)
-        expected = read_census()
+        workloads = {workload.name for workload in self._options.workloads}
+        expected = [
+            count for count in read_census() if count.workload in workloads and count.device in self._options.devices
+        ]
+        compared = self._against_baseline(observations)
         problems = self._ledger_problems(environment, complete=not (filtered or not_run))
-        checks = [*self._checks, *(self._broken_entry(problem) for problem in problems if problem.fails)]
+        checks = [*self._checks, *compared, *(self._broken_entry(problem) for problem in problems if problem.fails)]
         return Run(
             mode=Mode.RUN,
             checks=tuple(sorted(checks, key=lambda check: check.id)),
@@ -86,8 +116,9 @@ class Gatherer:
             partial=Partial(len(self._checks), sum(count.checks for count in expected)) if filtered else None,
             started=self._started.isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - self._clock, 1),
-            warnings=tuple(
-                f"ledger entry {problem.entry}: {problem.message}" for problem in problems if not problem.fails
+            warnings=(
+                *self._cautions,
+                *(f"ledger entry {problem.entry}: {problem.message}" for problem in problems if not problem.fails),
             ),
         )
 
@@ -147,7 +178,12 @@ def _environment(observations: Mapping[Key, Observation], options: Options) -> S
     return Side(label or "nothing", packages, ",".join(options.devices), flags)
 
 
-def _record(observations: Path, directory: Path) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    for path in observations.glob("*.safetensors"):
-        shutil.copyfile(path, directory / path.name)
+def _read_baseline(directory: Path | None) -> Mapping[Key, Observation] | None:
+    if directory is None:
+        return None
+    from conformance.baseline import read_baseline
+
+    try:
+        return read_baseline(directory)
+    except ObservationUnreadable as error:
+        raise pytest.UsageError(f"--baseline: {error}") from error
