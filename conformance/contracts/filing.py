@@ -13,7 +13,7 @@ from conformance.cases import Case
 from conformance.checks import Check, Kind, Step, Verdict, Where
 from conformance.contracts import KNOWN_CONTRACTS
 from conformance.judge import exact, rounding
-from conformance.judge.comparison import Comparison
+from conformance.judge.comparison import Comparison, broken
 from conformance.observations import Observation
 
 
@@ -60,6 +60,10 @@ def rounded(
     `oracle_name` is the tensor's name in the oracle, where it differs; `length` the number of leading elements of a
     series that the variant has run. The contract's name is the tensor's without its step.
     """
+    missing = [side.key.framework for side in (observed, other) if side is not oracle and name not in side.tensors]
+    if missing:
+        comparison = broken(name, f"is missing in what was observed of {' and '.join(missing)}")
+        return file(case, step, name.partition("/")[2], Kind.ROUNDING, comparison)
     source = oracle_name or name
     ensemble = oracle.tensors
     allowance = allowance_of(source, oracle)
@@ -92,7 +96,7 @@ def exactly(case: Case, step: Step, contract: str, found: Any, expected: Any) ->
     """The check that a value, or several under names, equals what is expected; a difference is a break."""
     if isinstance(expected, Mapping):
         return _same_values(case, step, contract, dict(found), dict(expected))
-    return file(case, step, contract, Kind.EXACT, exact.compare(contract, found, expected))
+    return file(case, step, contract, Kind.EXACT, exact.compare(f"{step}/{contract}", found, expected))
 
 
 def holds(
@@ -117,7 +121,7 @@ def _same_values(case: Case, step: Step, contract: str, found: dict[str, Any], e
         name = different[0]
         value, wanted = found.get(name, "absent"), expected.get(name, "absent")
         reason = f"{name} is {value}, expected {wanted}"
-        where = Where(f"{step}/{name}", value=str(value), other=str(wanted))
+        where = Where(f"{step}/{contract}/{name}", value=str(value), other=str(wanted))
     comparison = Comparison(
         verdict=Verdict.BREAK if different or not expected else Verdict.IDENTICAL,
         measured=float(len(different)),
