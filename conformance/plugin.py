@@ -97,10 +97,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if marker is None:
         return
     generated = cases.GENERATORS[marker.args[0]](metafunc.config.stash[_OPTIONS])
-    metafunc.parametrize(
-        "case",
-        [pytest.param(case, id=case.id, marks=[pytest.mark.full] if case.is_full else []) for case in generated],
-    )
+    parameters = [
+        pytest.param(case, id=case.id, marks=[pytest.mark.full] if case.is_full else []) for case in generated
+    ]
+    reason = f"no {marker.args[0]} among the frameworks and workloads of this run"
+    nothing = pytest.param(None, id="none", marks=pytest.mark.skip(reason=reason))
+    metafunc.parametrize("case", parameters or [nothing])
 
 
 @pytest.hookimpl(tryfirst=True)
