@@ -136,6 +136,9 @@ def _deselect(config: pytest.Config, items: list[pytest.Item], marker: str) -> N
     dropped = [item for item in items if item.get_closest_marker(marker)]
     if dropped:
         config.hook.pytest_deselected(items=dropped)
+        if _is_xdist_worker(config):
+            told = config.workeroutput.setdefault(_DESELECTED, [])  # type: ignore[attr-defined]
+            told += [item.nodeid for item in dropped]
         items[:] = [item for item in items if not item.get_closest_marker(marker)]
 
 
