@@ -14,7 +14,7 @@ from conformance.checks import Check, Kind, Step, Verdict
 # in `objective/gradient/hidden/kernel`. What goes into a step comes first; what is read off its results
 # comes last.
 _STAGES = (
-    ("configuration", "settings", "versions", "parameters"),
+    ("configuration", "settings", "versions", "parameter_count", "parameter_total", "parameter_shapes"),
     ("train", "test", "batches", "initial"),
     ("logits", "probabilities"),
     ("loss", "losses", "epoch_losses"),

@@ -95,5 +95,6 @@ def legacy_arguments(case: Case, spelling: str, observed: Observation) -> Iterat
 
 def _why(spelling: str, asked: float, in_force: float, raised: dict[str, str] | None) -> str:
     if raised:
-        return f"SGD({spelling}={asked:g}) raised {raised['kind']}: {raised['message'].splitlines()[0]}"
+        first_line = raised["message"].partition("\n")[0]
+        return f"SGD({spelling}={asked:g}) raised {raised['kind']}: {first_line}"
     return f"SGD({spelling}={asked:g}) trains at {in_force:g}: the argument is ignored"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from conformance.cases import Case
-from conformance.checks import Check, Kind, Step
+from conformance.checks import Check, Kind, Step, Where
 from conformance.contracts.filing import exactly, file, holds, rounded
 from conformance.judge import exact
 from conformance.observations import Observation, as_float
@@ -47,27 +47,29 @@ def loss_decreases(case: Case, observed: Observation) -> Iterator[Check]:
     So does the loss on the test images after training below the last epoch's mean, which was taken on the way.
     """
     epochs = as_float(observed.tensors["train/epoch_losses"])
+    last_epoch = Where("train/epoch_losses", (epochs.size - 1,))
     tested = [loss for loss in observed.facts["losses"].values() if loss is not None]
     if tested:
         reason = f"the loss on the test images is {tested[0]:.4f}, the last epoch's mean was {epochs[-1]:.4f}"
-        yield holds(case, Step.TRAIN, "loss_decreases/tested", tested[0] < epochs[-1], reason)
+        yield holds(case, Step.TRAIN, "loss_decreases/tested", tested[0] < epochs[-1], reason, where=last_epoch)
     if epochs.size > 1:
         falling = bool(np.all(np.diff(epochs) < 0))
         reason = f"the epochs' mean losses are {np.array2string(epochs, precision=4)}"
-        yield holds(case, Step.TRAIN, "loss_decreases/epochs", falling, reason, epochs.size)
+        yield holds(case, Step.TRAIN, "loss_decreases/epochs", falling, reason, epochs.size, last_epoch)
     steps = as_float(observed.tensors["train/losses"])
     if steps.size:
         tenth = max(1, steps.size // 10)
         first, last = float(steps[:tenth].mean()), float(steps[-tenth:].mean())
         reason = f"the mean loss of the first {tenth} steps is {first:.4f}, of the last {last:.4f}"
-        yield holds(case, Step.TRAIN, "loss_decreases/steps", last < first, reason, steps.size)
+        yield holds(case, Step.TRAIN, "loss_decreases/steps", last < first, reason, steps.size, Where("train/losses"))
 
 
 def same_bits(case: Case, contract: str, observed: Observation, other: Observation) -> Iterator[Check]:
     """Two runs of one framework that do the same mathematics in the same order agree to the bit."""
-    common = [name for name in observed.tensors if name.startswith(WEIGHTS) and name in other.tensors]
-    yield exactly(case, Step.TRAIN, f"{contract}/recorded", bool(common), True)
-    for name in common:
+    recorded = [name for name in observed.tensors if name.startswith(WEIGHTS)]
+    both = bool(recorded) and all(name in other.tensors for name in recorded)
+    yield exactly(case, Step.TRAIN, f"{contract}/recorded", both, True)
+    for name in filter(other.tensors.__contains__, recorded):
         comparison = exact.compare(name, observed.tensors[name], other.tensors[name])
         yield file(case, Step.TRAIN, f"{contract}/{name.removeprefix('train/')}", Kind.EXACT, comparison)
     steps = min(observed.tensors["train/losses"].size, other.tensors["train/losses"].size)

@@ -110,12 +110,10 @@ def _compare(
     training_step: ArrayLike | None,
 ) -> Comparison:
     value, other, oracle_value = np.asarray(value), np.asarray(other), np.asarray(oracle_value)
-    fault = (
-        shape_fault(name, value, oracle_value)
-        or shape_fault(name, other, oracle_value)
-        or _not_numbers(name, value, other)
-    )
-    if fault:
+    if fault := shape_fault(name, value, oracle_value) or shape_fault(name, other, oracle_value):
+        return fault
+    steps = None if training_step is None else np.broadcast_to(np.asarray(training_step), value.shape)
+    if fault := _not_numbers(name, steps, value, other):
         return fault
     allowed = np.broadcast_to(np.asarray(allowance, dtype=np.float64), value.shape)
     if exact is not None:
@@ -124,12 +122,12 @@ def _compare(
         raise ValueError(f"the allowance of {name} is not a finite number from 0 up")
 
     difference = np.abs(value.astype(np.float64) - other.astype(np.float64))
-    steps = None if training_step is None else np.broadcast_to(np.asarray(training_step), value.shape)
 
     def where(place: int) -> Where:
         index = index_of(place, value.shape)
-        step = None if steps is None else int(steps[index])
-        return Where(name, index, step, number(value[index]), number(other[index]), number(oracle_value[index]))
+        return Where(
+            name, index, _at(steps, index), number(value[index]), number(other[index]), number(oracle_value[index])
+        )
 
     outside = difference > allowed
     worst = _worst(difference, allowed)
@@ -160,7 +158,11 @@ def _worst(difference: NDArray[np.float64], allowed: NDArray[np.float64]) -> int
     return int(np.argmax(ratio))
 
 
-def _not_numbers(name: str, *sides: NDArray[Any]) -> Comparison | None:
+def _at(steps: NDArray[Any] | None, index: tuple[int, ...]) -> int | None:
+    return None if steps is None else int(steps[index])
+
+
+def _not_numbers(name: str, steps: NDArray[Any] | None, *sides: NDArray[Any]) -> Comparison | None:
     for side in sides:
         if side.dtype.kind != "f":
             return broken(name, f"dtype {side.dtype} where floating-point numbers are expected")
@@ -168,6 +170,6 @@ def _not_numbers(name: str, *sides: NDArray[Any]) -> Comparison | None:
     if finite.all():
         return None
     index = index_of(int(np.argmin(finite)), finite.shape)
-    where = Where(name, index, value=number(sides[0][index]), other=number(sides[-1][index]))
+    where = Where(name, index, _at(steps, index), number(sides[0][index]), number(sides[-1][index]))
     count = int(np.count_nonzero(~finite))
     return broken(name, f"{count} of {finite.size} elements are not finite", finite.size, where)

@@ -20,8 +20,8 @@ def observe(
     train, test = session.split(arguments, "train"), session.split(arguments, "test")
     observed = ensemble.run(
         workload,
-        train.inputs,
-        train.targets,
+        train.inputs[: workload.train_examples],
+        train.targets[: workload.train_examples],
         tensors,
         test.inputs,
         members=arguments["members"],

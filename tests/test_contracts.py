@@ -1,0 +1,596 @@
+"""Every contract passes what is right and fails what is wrong, and the first divergence is where the fault is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from conformance.checks import Check, Step, Verdict
+from conformance.contracts import data, evaluate, filing, imports, model, objective, train
+from conformance.divergence import Divergence, first_divergence
+from conformance.initial_weights import draw
+from conformance.observations import Key, Observation
+from reference.workloads import MNIST_MLP
+from tests.short_runs import CASE, FULL_CASE, WORKLOAD, ShortRuns, with_element, with_facts, with_tensor, without
+
+LAST = WORKLOAD.steps
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShortRuns]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CONFORMANCE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        made = ShortRuns(tmp_path_factory.mktemp("runs"))
+        yield made
+        made.close()
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Everything that is observed of the short job."""
+
+    model: Observation
+    objective: Observation
+    train: Observation
+    repeat: Observation
+    oracle: Observation
+
+    def checks(self) -> list[Check]:
+        """All contracts that apply to it."""
+        oracle = self.oracle
+        return [
+            *model.parameter_count(CASE, self.model),
+            *model.parameter_shapes(CASE, self.model),
+            *model.outputs(CASE, self.model, oracle, oracle),
+            *objective.configuration(CASE, self.objective),
+            *objective.first_batch(CASE, self.objective, oracle, oracle),
+            *train.losses(CASE, self.train, oracle, oracle),
+            *train.weights(CASE, self.train, oracle, oracle),
+            *train.loss_decreases(CASE, self.train),
+            *train.same_bits(CASE, "repeatable", self.repeat, self.train),
+            *evaluate.logits(CASE, self.train, oracle, oracle),
+            *evaluate.predicted(CASE, self.train, oracle, oracle),
+            *evaluate.accuracy_recomputed(CASE, self.train),
+        ]
+
+    def first(self) -> Divergence:
+        """The first divergence; there must be one."""
+        found = first_divergence(self.checks())
+        assert found is not None
+        return found
+
+    def trained(self, observation: Observation) -> Observed:
+        """The same with another training run, which repeats itself."""
+        return replace(self, train=observation, repeat=observation)
+
+
+@pytest.fixture(scope="module")
+def sound(runs: ShortRuns) -> Observed:
+    return Observed(
+        model=runs.observe("model"),
+        objective=runs.observe("objective"),
+        train=runs.observe("train"),
+        repeat=runs.observe("repeat"),
+        oracle=runs.observe("ensemble", "oracle"),
+    )
+
+
+@pytest.fixture(scope="module")
+def full_data(runs: ShortRuns) -> Observation:
+    return runs.observe("data", workload=MNIST_MLP)
+
+
+def failed(checks: Iterable[Check]) -> list[Check]:
+    return [check for check in checks if check.failed]
+
+
+def data_checks(observed: Observation, sound: Observation, epoch: bool = False) -> list[Check]:
+    checks = [
+        *data.equality(FULL_CASE, observed, sound),
+        *data.shapes(FULL_CASE, observed),
+        *data.values(FULL_CASE, observed),
+        *data.batches(FULL_CASE, observed),
+        *data.preprocessing_inside(FULL_CASE, observed),
+    ]
+    return [*checks, *data.first_epoch(FULL_CASE, observed, sound)] if epoch else checks
+
+
+class TestSound:
+    def test_all_contracts_hold(self, sound: Observed) -> None:
+        checks = sound.checks()
+        assert [check.reason for check in checks if check.failed] == []
+        assert all(check.elements for check in checks)
+        assert len({check.id for check in checks}) == len(checks)
+        recorded = [1, 2, 4, 8, 16, 21, 32, 42]
+        judged = {check.contract for check in checks}
+        assert {f"weights/{step:06d}/{p.name}" for step in recorded for p in WORKLOAD.parameters} <= judged
+
+    def test_rounding_is_seen_and_far_from_a_fault(self, sound: Observed) -> None:
+        measured = [check for check in sound.checks() if check.allowed]
+        assert any(check.verdict is Verdict.ROUNDING for check in measured)
+        assert max((check.measured or 0) / (check.allowed or 1) for check in measured) < 0.8
+
+    def test_the_data_contracts_hold(self, full_data: Observation) -> None:
+        checks = data_checks(full_data, full_data, epoch=True)
+        assert {check.verdict for check in checks} == {Verdict.IDENTICAL}
+        assert sum(check.elements for check in checks) > 3 * 60_000 * 784
+
+    def test_against_another_framework_the_same_contracts_hold(self, sound: Observed) -> None:
+        assert not failed(model.outputs(CASE, sound.model, sound.model, sound.oracle))
+        assert not failed(train.weights(CASE, sound.train, sound.train, sound.oracle))
+        assert not failed(train.losses(CASE, sound.train, sound.train, sound.oracle))
+        assert not failed(evaluate.predicted(CASE, sound.train, sound.train, sound.oracle))
+
+
+class TestData:
+    def first(self, observed: Observation, sound: Observation, epoch: bool = False) -> Divergence:
+        found = first_divergence(data_checks(observed, sound, epoch))
+        assert found is not None
+        assert (found.step, found.verdict) == (Step.DATA, Verdict.BREAK)
+        return found
+
+    def test_one_wrong_label_among_60_000(self, full_data: Observation) -> None:
+        label = int(full_data.tensors["data/train/labels"][31337])
+        wrong = with_element(full_data, "data/train/labels", (31337,), (label + 1) % 10)
+        found = self.first(wrong, full_data)
+        assert (found.tensor, found.index) == ("data/train/labels", (31337,))
+        contracts = {check.contract for check in failed(data_checks(wrong, full_data))}
+        assert contracts == {"equality/train/labels", "class_counts/train"}
+
+    def test_two_labels_exchanged(self, full_data: Observation) -> None:
+        labels = np.array(full_data.tensors["data/test/labels"])
+        other = int(np.argmax(labels != labels[0]))
+        labels[[0, other]] = labels[[other, 0]]
+        assert self.first(with_tensor(full_data, "data/test/labels", labels), full_data).index == (0,)
+
+    def test_one_flipped_pixel(self, full_data: Observation) -> None:
+        name, index = "data/train/images", (59_999, 13, 14)
+        wrong = with_element(full_data, name, index, full_data.tensors[name][index] ^ 1)
+        found = self.first(wrong, full_data)
+        assert (found.tensor, found.index) == (name, index)
+
+    def test_256_instead_of_255(self, full_data: Observation) -> None:
+        images = full_data.tensors["data/test/images"].reshape(10_000, -1).astype(np.float32)
+        assert (
+            self.first(with_tensor(full_data, "data/test/inputs", images / 256), full_data).tensor == "data/test/inputs"
+        )
+
+    def test_a_product_instead_of_a_quotient(self, full_data: Observation) -> None:
+        levels = np.arange(256, dtype=np.float32) * np.float32(1 / 255)
+        wrong = with_tensor(full_data, "data/inside/levels", levels)
+        assert self.first(wrong, full_data).tensor == "data/inside/levels"
+
+    @pytest.mark.parametrize(
+        ("part", "change", "contract"),
+        [
+            ("inputs", lambda inputs: inputs.astype(np.float64), "equality/test/inputs"),
+            ("inputs", lambda inputs: inputs[:-1], "equality/test/inputs"),
+            ("one_hot", lambda one_hot: one_hot.T, "equality/test/one_hot"),
+            ("images", lambda images: images.transpose(0, 2, 1), "equality/test/images"),
+            ("labels", lambda labels: labels[::-1], "equality/test/labels"),
+            ("labels", lambda labels: labels + 1, "range/test"),
+        ],
+    )
+    def test_wrong_forms(self, full_data: Observation, part: str, change: Callable[[Any], Any], contract: str) -> None:
+        name = f"data/test/{part}"
+        wrong = with_tensor(full_data, name, change(full_data.tensors[name]))
+        checks = [*data.equality(FULL_CASE, wrong, full_data), *data.shapes(FULL_CASE, wrong)]
+        checks += data.values(FULL_CASE, wrong)
+        assert contract in {check.contract for check in failed(checks)}
+
+    def test_a_dtype_that_only_the_framework_has(self, full_data: Observation) -> None:
+        wrong = with_facts(full_data, dtypes={**full_data.facts["dtypes"], "train/inputs": "bfloat16"})
+        (found,) = failed(data.shapes(FULL_CASE, wrong))
+        assert found.reason == "inputs is bfloat16, expected float32"
+
+    def test_last_batch_dropped(self, full_data: Observation) -> None:
+        wrong = with_facts(full_data, epoch=full_data.facts["epoch"][:-1])
+        (found,) = failed(data.batches(FULL_CASE, wrong))
+        assert found.verdict is Verdict.BREAK
+
+    def test_last_batch_padded(self, full_data: Observation) -> None:
+        epoch = full_data.facts["epoch"]
+        wrong = with_facts(full_data, epoch=[*epoch[:-1], {**epoch[-1], "size": 64}])
+        (found,) = failed(data.batches(FULL_CASE, wrong))
+        assert found.where is not None
+        assert (found.where.index, found.where.value, found.where.other) == ((937,), 64, 32)
+
+    def test_two_batches_swapped(self, full_data: Observation) -> None:
+        epoch = list(full_data.facts["epoch"])
+        epoch[500:502] = epoch[501], epoch[500]
+        found = self.first(with_facts(full_data, epoch=epoch), full_data, epoch=True)
+        assert (found.tensor, found.index) == ("data/batches", (500,))
+        assert "2 of 938 batches differ, the first is batch 500" in found.reason
+
+
+class TestModel:
+    def test_weights_transposed(self, runs: ShortRuns, sound: Observed) -> None:
+        kernel = {"output/kernel": np.ascontiguousarray(draw(WORKLOAD, 0)["output/kernel"].T)}
+        wrong = replace(
+            sound,
+            model=runs.faulty("model", weights=kernel),
+            objective=runs.faulty("objective", weights=kernel),
+            train=runs.faulty("train", weights=kernel),
+        )
+        found = wrong.first()
+        assert (found.step, found.tensor, found.verdict) == (Step.MODEL, "model/logits", Verdict.DRIFT)
+
+    def test_probabilities_that_are_logits(self, sound: Observed) -> None:
+        wrong = with_tensor(sound.model, "model/probabilities", sound.model.tensors["model/logits"])
+        assert replace(sound, model=wrong).first().tensor == "model/probabilities"
+
+    def test_one_logit_that_is_not_a_number(self, sound: Observed) -> None:
+        found = replace(sound, model=with_element(sound.model, "model/logits", (9_999, 9), np.nan)).first()
+        assert (found.tensor, found.index, found.verdict) == ("model/logits", (9_999, 9), Verdict.BREAK)
+
+    def test_logits_missing(self, sound: Observed) -> None:
+        found = replace(sound, model=without(sound.model, "inside/logits")).first()
+        assert found.verdict is Verdict.BREAK
+        assert found.reason == "model/inside/logits: is missing in what was observed of numpy"
+
+    @pytest.mark.parametrize(
+        "layers", [{"hidden": 7840, "output": 110}, {"hidden": 7850}, {"hidden": 7850, "output": 110, "more": 1}]
+    )
+    def test_another_parameter_count(self, sound: Observed, layers: dict[str, int]) -> None:
+        wrong = with_facts(sound.model, layers=layers)
+        assert [check.contract for check in failed(model.parameter_count(CASE, wrong))] == [
+            "parameter_count",
+            "parameter_total",
+        ]
+
+    def test_layers_without_parameters_do_not_count(self, sound: Observed) -> None:
+        assert not failed(
+            model.parameter_count(CASE, with_facts(sound.model, layers={**sound.model.facts["layers"], "flatten": 0}))
+        )
+
+    def test_another_shape(self, sound: Observed) -> None:
+        name = "model/shipped/hidden/kernel"
+        wrong = with_tensor(sound.model, name, sound.model.tensors[name].T)
+        (found,) = failed(model.parameter_shapes(CASE, wrong))
+        assert found.reason == "hidden/kernel is (10, 784), expected (784, 10)"
+        (found,) = failed(model.parameter_shapes(CASE, without(sound.model, "shipped/output/bias")))
+        assert found.reason == "output/bias is absent, expected (10,)"
+
+    def test_initialisation(self, sound: Observed) -> None:
+        # NumPy ships Glorot's law, as Keras does.
+        keras = replace(CASE, framework="tensorflow")
+        checks = list(model.initialisations(keras, sound.model))
+        assert len(checks) == 8
+        assert not failed(checks)
+        torch = replace(CASE, framework="pytorch")
+        assert {check.contract for check in failed(model.initialisations(torch, sound.model))} >= {
+            "initialisation/shipped/hidden/kernel",
+            "initialisation/shipped/hidden/bias",
+        }
+
+    @pytest.mark.parametrize(
+        ("name", "change"),
+        [
+            ("glorot/hidden/kernel", lambda kernel: kernel * 1.1),
+            ("glorot/hidden/kernel", lambda kernel: kernel + 0.01),
+            ("glorot/hidden/kernel", lambda kernel: np.clip(kernel, -0.07, 0.07)),
+            ("shipped/output/bias", lambda bias: bias + 1e-3),
+            ("shipped/hidden/kernel", lambda kernel: kernel * np.nan),
+        ],
+    )
+    def test_another_law(self, sound: Observed, name: str, change: Callable[[Any], Any]) -> None:
+        wrong = with_tensor(sound.model, f"model/{name}", change(sound.model.tensors[f"model/{name}"]))
+        found = failed(model.initialisations(replace(CASE, framework="tensorflow"), wrong))
+        assert [check.contract for check in found] == [f"initialisation/{name}"]
+
+
+class TestObjective:
+    def test_a_learning_rate_that_says_so(self, runs: ShortRuns, sound: Observed) -> None:
+        faster = replace(WORKLOAD, learning_rate=0.01001)
+        found = replace(
+            sound, objective=runs.faulty("objective", workload=faster), train=runs.faulty("train", workload=faster)
+        ).first()
+        assert (found.step, found.verdict) == (Step.OBJECTIVE, Verdict.BREAK)
+        assert "configuration/learning_rate" in found.id
+
+    @pytest.mark.parametrize("factor", [1.001, 1.0001, 0.9999])
+    def test_a_learning_rate_that_hides(self, runs: ShortRuns, sound: Observed, factor: float) -> None:
+        other = replace(WORKLOAD, learning_rate=0.01 * factor)
+        configuration = sound.objective.facts["configuration"]
+        wrong = replace(
+            sound,
+            objective=with_facts(runs.faulty("objective", workload=other), configuration=configuration),
+            train=runs.faulty("train", workload=other),
+        )
+        found = wrong.first()
+        assert (found.step, found.verdict) == (Step.OBJECTIVE, Verdict.DRIFT)
+        assert found.tensor.startswith("objective/updated/")
+        drifted = {check.contract: check for check in failed(wrong.checks())}
+        # Zero before the first update, a bias is all learning rate after it.
+        bias = drifted["updated/output/bias"]
+        assert (bias.measured or 0) > 20 * (bias.allowed or 0)
+        assert "weights/000001/output/bias" in drifted
+
+    @pytest.mark.parametrize(
+        ("name", "value"), [("momentum", 0.9), ("nesterov", True), ("weight_decay", 1e-4), ("momentum", np.nan)]
+    )
+    def test_another_configuration(self, sound: Observed, name: str, value: Any) -> None:
+        configuration = {**sound.objective.facts["configuration"], name: value}
+        (found,) = failed(objective.configuration(CASE, with_facts(sound.objective, configuration=configuration)))
+        assert found.verdict is Verdict.BREAK
+        assert found.reason.startswith(f"{name} is {value}")
+
+    def test_a_sum_instead_of_a_mean(self, sound: Observed) -> None:
+        tensors = {
+            name: array * 64 if "/loss" in name or "/gradient/" in name else array
+            for name, array in sound.objective.tensors.items()
+        }
+        assert replace(sound, objective=replace(sound.objective, tensors=tensors)).first().tensor == "objective/loss"
+
+    def test_a_gradient_missing(self, sound: Observed) -> None:
+        found = replace(sound, objective=without(sound.objective, "gradient/hidden/bias")).first()
+        assert (found.step, found.tensor, found.verdict) == (
+            Step.OBJECTIVE,
+            "objective/gradient/hidden/bias",
+            Verdict.BREAK,
+        )
+
+    def test_one_gradient_of_the_wrong_sign(self, sound: Observed) -> None:
+        name = "objective/gradient/output/bias"
+        found = replace(sound, objective=with_tensor(sound.objective, name, -sound.objective.tensors[name])).first()
+        assert found.tensor == name
+
+    def test_edge_cases(self, sound: Observed) -> None:
+        def judged(**values: float) -> list[str]:
+            other = with_facts(sound.objective, edge_cases={**sound.objective.facts["edge_cases"], **values})
+            return [check.contract for check in failed(objective.edge_cases(CASE, other, sound.objective))]
+
+        assert judged() == []
+        assert judged(zero_probability=16.1) == ["edge_cases/zero_probability"]
+        assert judged(unnormalised_probabilities=0.693) == ["edge_cases/unnormalised_probabilities"]
+        assert judged(saturated_logits=np.nan) == ["edge_cases/saturated_logits"]
+        assert judged(one_more=1.0) == ["edge_cases/names"]
+
+
+class TestTrain:
+    @pytest.mark.parametrize(
+        ("fault", "tensor", "training_step"),
+        [
+            # The gradient of step 7 is wrong, so the loss of step 8 is the first that shows it.
+            ("one zero_grad left out", "train/losses", 8),
+            ("two batches swapped", "train/losses", 5),
+            ("a parameter skipped", "train/weights/000001/output/bias", 1),
+            ("not a number", "train/losses", 10),
+            # Its 21st step is the first of the second epoch.
+            ("last batch dropped", "train/weights/000021/hidden/bias", 21),
+        ],
+    )
+    def test_faulty_training(
+        self, runs: ShortRuns, sound: Observed, fault: str, tensor: str, training_step: int
+    ) -> None:
+        found = sound.trained(runs.faulty("train", fault)).first()
+        assert (found.step, found.training_step) == (Step.TRAIN, training_step)
+        assert found.tensor.rpartition("/")[0] == tensor.rpartition("/")[0]
+        assert found.verdict is (Verdict.BREAK if fault == "not a number" else Verdict.DRIFT)
+
+    def test_dropping_the_last_batch_breaks_the_series(self, runs: ShortRuns, sound: Observed) -> None:
+        wrong = sound.trained(runs.faulty("train", "last batch dropped"))
+        broken = {check.contract: check.reason for check in wrong.checks() if check.verdict is Verdict.BREAK}
+        assert broken["losses"] == "train/losses: shape (40,) where (42,) is expected"
+        assert "recorded_weights" in broken
+
+    def test_a_missing_recorded_step(self, sound: Observed) -> None:
+        wrong = sound.trained(without(sound.train, "/000008/"))
+        (found,) = failed(wrong.checks())
+        assert (found.contract, found.verdict) == ("recorded_weights", Verdict.BREAK)
+        assert found.where is not None
+        assert "weights/000008/" in found.where.tensor
+
+    def test_losses_missing(self, sound: Observed) -> None:
+        found = failed(train.losses(CASE, without(sound.train, "train/losses"), sound.oracle, sound.oracle))
+        assert [check.reason for check in found] == ["train/losses: is missing in what was observed of numpy"]
+
+    def test_one_weight_of_the_last_step(self, sound: Observed) -> None:
+        name = f"train/weights/{LAST:06d}/hidden/kernel"
+        place = (400, 5)
+        wrong = with_element(sound.train, name, place, sound.train.tensors[name][place] + np.float32(1e-4))
+        found = sound.trained(wrong).first()
+        assert (found.tensor, found.index, found.training_step) == (name, place, LAST)
+
+    def test_a_weight_behind_a_pixel_that_is_always_zero_must_not_move(self, sound: Observed) -> None:
+        name = f"train/weights/{LAST:06d}/hidden/kernel"
+        moved = np.nextafter(sound.train.tensors[name][0, 0], np.float32(1))
+        found = sound.trained(with_element(sound.train, name, (0, 0), moved)).first()
+        assert (found.index, found.allowed) == ((0, 0), 0)
+
+    def test_epoch_means_over_batches_instead_of_examples(self, sound: Observed) -> None:
+        means = sound.train.tensors["train/losses"].reshape(2, 21).mean(axis=1)
+        wrong = sound.trained(with_tensor(sound.train, "train/epoch_losses", means.astype(np.float64)))
+        assert [check.contract for check in failed(wrong.checks())] == ["epoch_losses"]
+
+    @pytest.mark.parametrize(
+        ("name", "change", "contract"),
+        [
+            ("train/losses", lambda losses: losses[::-1], "loss_decreases/steps"),
+            ("train/losses", np.zeros_like, "loss_decreases/steps"),
+            ("train/losses", lambda losses: losses * np.nan, "loss_decreases/steps"),
+            ("train/epoch_losses", lambda losses: losses[::-1], "loss_decreases/epochs"),
+            ("train/epoch_losses", np.zeros_like, "loss_decreases/epochs"),
+            ("train/epoch_losses", lambda losses: losses - 2, "loss_decreases/tested"),
+        ],
+    )
+    def test_a_loss_that_does_not_fall(
+        self, sound: Observed, name: str, change: Callable[[Any], Any], contract: str
+    ) -> None:
+        wrong = with_tensor(sound.train, name, change(sound.train.tensors[name]))
+        assert contract in {check.contract for check in failed(train.loss_decreases(CASE, wrong))}
+
+    def test_a_repeat_with_other_bits(self, sound: Observed) -> None:
+        name = "train/weights/000001/hidden/bias"
+        other = with_element(sound.train, name, (3,), np.nextafter(sound.train.tensors[name][3], np.float32(1)))
+        (found,) = failed(train.same_bits(CASE, "repeatable", sound.repeat, other))
+        assert (found.contract, found.verdict) == ("repeatable/weights/000001/hidden/bias", Verdict.BREAK)
+
+    def test_a_repeat_that_recorded_nothing(self, sound: Observed) -> None:
+        nothing = replace(sound.repeat, tensors={"train/losses": np.zeros(0, np.float32)})
+        (found,) = train.same_bits(CASE, "repeatable", nothing, sound.train)
+        assert (found.contract, found.verdict) == ("repeatable/recorded", Verdict.BREAK)
+
+    def test_a_counterpart_that_did_not_record_all(self, sound: Observed) -> None:
+        other = without(sound.train, "/000004/hidden/bias")
+        (found,) = failed(train.same_bits(CASE, "repeatable", sound.repeat, other))
+        assert (found.contract, found.verdict) == ("repeatable/recorded", Verdict.BREAK)
+
+
+class TestEvaluate:
+    def test_one_prediction_changed(self, sound: Observed) -> None:
+        logits = np.sort(sound.oracle.tensors["evaluate/logits"], axis=1)
+        clear = int(np.argmax(logits[:, -1] - logits[:, -2]))
+        before = int(sound.train.tensors["evaluate/predictions"][clear])
+        wrong = sound.trained(with_element(sound.train, "evaluate/predictions", (clear,), (before + 1) % 10))
+        found = wrong.first()
+        assert (found.step, found.tensor, found.index) == (Step.EVALUATE, "evaluate/predictions", (clear,))
+        assert "predictions" in {check.contract for check in failed(wrong.checks())}
+
+    def test_one_logit(self, sound: Observed) -> None:
+        logit = sound.train.tensors["evaluate/logits"][77, 7]
+        found = sound.trained(with_element(sound.train, "evaluate/logits", (77, 7), logit + 0.01)).first()
+        assert (found.tensor, found.index) == ("evaluate/logits", (77, 7))
+
+    @pytest.mark.parametrize(
+        ("reported", "verdict"),
+        [
+            (lambda accuracy: accuracy * 10_000 / 60_000, Verdict.BREAK),
+            (lambda accuracy: accuracy + 1e-4, Verdict.DRIFT),
+            (lambda accuracy: 100 * accuracy, Verdict.BREAK),
+            (lambda accuracy: float("nan"), Verdict.BREAK),
+        ],
+        ids=["over the training images", "one image off", "in per cent", "not a number"],
+    )
+    def test_another_accuracy_than_the_predictions(
+        self, sound: Observed, reported: Callable[[float], float], verdict: Verdict
+    ) -> None:
+        accuracy = sound.train.facts["accuracies"]["batched"]
+        wrong = with_facts(sound.train, accuracies={"batched": reported(accuracy)})
+        (found,) = failed(evaluate.accuracy_recomputed(CASE, wrong))
+        assert (found.contract, found.verdict) == ("accuracy_recomputed/batched", verdict)
+
+    def test_native_accuracies(self, sound: Observed) -> None:
+        generator = np.random.default_rng(0)
+        labels = sound.oracle.tensors["evaluate/labels"]
+
+        def native(mean: float, seeds: int = 22) -> Observation:
+            accuracies = mean + 0.01 * generator.standard_normal(seeds)
+            right = generator.random((seeds, labels.size)) < accuracies[:, None]
+            predictions = np.where(right, labels, (labels + 1) % 10).astype(np.uint8)
+            return Observation(
+                Key("short", "numpy", "native", "glorot"),
+                {},
+                {"native/predictions": predictions, "native/labels": labels},
+            )
+
+        good = native(0.864)
+        assert not failed(evaluate.accuracy_threshold(CASE, good))
+        one_bad = np.array(good.tensors["native/predictions"])
+        one_bad[13] = 0
+        (found,) = failed(evaluate.accuracy_threshold(CASE, with_tensor(good, "native/predictions", one_bad)))
+        assert found.where is not None
+        assert found.where.index == (13,)
+
+        def verdict(other: Observation) -> Verdict:
+            (check,) = evaluate.equivalent_accuracy(CASE, "equivalence", good, other)
+            return check.verdict
+
+        assert verdict(native(0.864)) is Verdict.ROUNDING
+        assert verdict(native(0.84)) is Verdict.BREAK
+        assert verdict(native(0.864, seeds=2)) is Verdict.DRIFT
+
+
+class TestImports:
+    SETTINGS: ClassVar = {
+        "device": "cpu",
+        "intra_op_threads": 1,
+        "inter_op_threads": 1,
+        "default_dtype": "float32",
+        "deterministic": True,
+        "tf32": False,
+        "backend": "torch",
+    }
+    VERSIONS: ClassVar = {"torch": "2.15.0", "torchvision": "0.29.2", "numpy": "2.4.6"}
+    PYTORCH = replace(CASE, framework="pytorch", partner="", variant=None)
+
+    def observed(self, **facts: Any) -> Observation:
+        sound = {"versions": self.VERSIONS, "settings": self.SETTINGS, "devices": ["cpu"]}
+        return Observation(Key("short", "pytorch", "imports"), {**sound, **facts}, {})
+
+    def failures(self, threads: int = 1, **facts: Any) -> list[str]:
+        return [check.contract for check in failed(imports.environment(self.PYTORCH, self.observed(**facts), threads))]
+
+    def test_sound(self) -> None:
+        assert self.failures() == []
+
+    @pytest.mark.parametrize("package", list(VERSIONS))
+    def test_a_version_that_nobody_knows(self, package: str) -> None:
+        assert self.failures(versions={**self.VERSIONS, package: ""}) == ["versions"]
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("device", "cuda"),
+            ("intra_op_threads", 2),
+            ("inter_op_threads", 0),
+            ("default_dtype", "float64"),
+            ("deterministic", False),
+            ("tf32", True),
+            ("tf32", None),
+        ],
+    )
+    def test_another_setting(self, name: str, value: Any) -> None:
+        assert self.failures(settings={**self.SETTINGS, name: value}) == ["settings"]
+
+    def test_other_threads_than_asked_for(self) -> None:
+        assert self.failures(threads=4) == ["settings"]
+
+    def test_a_device_that_is_not_there(self) -> None:
+        assert self.failures(devices=["gpu"]) == ["device"]
+
+    def test_variants(self) -> None:
+        offered = {"train": ["compiled", "loader", "tensors"], "evaluate": ["batched", "image_by_image"]}
+        assert not failed(imports.variants(self.PYTORCH, self.observed(variants=offered)))
+        fewer = {**offered, "train": ["loader", "tensors"]}
+        assert [check.contract for check in failed(imports.variants(self.PYTORCH, self.observed(variants=fewer)))] == [
+            "variants"
+        ]
+
+    @pytest.mark.parametrize(
+        ("facts", "reason"),
+        [
+            ({"exception": None, "configuration": {"learning_rate": 0.25}}, None),
+            (
+                {"exception": None, "configuration": {"learning_rate": 0.01}},
+                "SGD(lr=0.25) trains at 0.01: the argument is ignored",
+            ),
+            (
+                {"exception": {"kind": "ValueError", "message": "Argument(s) not recognized: {'lr': 0.25}"}},
+                "SGD(lr=0.25) raised ValueError: Argument(s) not recognized: {'lr': 0.25}",
+            ),
+            (
+                {"exception": {"kind": "ValueError", "message": ""}},
+                "SGD(lr=0.25) raised ValueError: ",
+            ),
+        ],
+    )
+    def test_legacy_arguments(self, facts: dict[str, Any], reason: str | None) -> None:
+        observed = Observation(Key("short", "pytorch", "tutorial", "lr=0.25"), facts, {})
+        (check,) = objective.legacy_arguments(self.PYTORCH, "lr", observed)
+        assert (check.reason or None) == reason
+        assert check.failed == (reason is not None)
+
+
+def test_a_contract_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(ValueError, match="data/misspelt is not among the known contracts"):
+        filing.holds(CASE, Step.DATA, "misspelt", True, "")
+
+
+def test_nothing_expected_is_no_pass() -> None:
+    check = filing.exactly(CASE, Step.DATA, "shapes/train", {}, {})
+    assert (check.verdict, check.elements) == (Verdict.BREAK, 0)
