@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
@@ -11,13 +12,12 @@ from conformance.cases import Case
 from conformance.census import NotRun
 from conformance.checks import Check
 from conformance.collector import Collector
+from conformance.contracts.imports import PACKAGES
 from conformance.failure_text import failure_text
 from conformance.observations import Key, Observation, ObservationUnwritable
 from conformance.requests import DataMissing
 from conformance.variants import Variant, complete_variant
 from conformance.worker import ObservationFailed, Worker, WorkerFailed
-
-_PACKAGES = {"tensorflow": "tensorflow", "pytorch": "torch"}
 
 
 class NotAvailable(Exception):
@@ -58,7 +58,7 @@ class Laboratory:
 
     def versions(self, case: Case) -> dict[str, str]:
         """Versions by distribution, of all that the case compares."""
-        frameworks = [name for name in (case.framework, case.partner) if name in _PACKAGES]
+        frameworks = [name for name in (case.framework, case.partner) if name in PACKAGES]
         found: dict[str, str] = {}
         for name in frameworks:
             found |= self._observe(case, name, case.device, "imports", "").facts["versions"]
@@ -89,9 +89,12 @@ def _availability(framework: str, device: str, variant: str) -> Iterator[None]:
 
 
 def _explained(error: ObservationFailed, framework: str, device: str, variant: str) -> BaseException:
-    package = _PACKAGES.get(framework)
-    if error.kind == "ModuleNotFoundError" and package and f"'{package}'" in error.message:
-        reason = f"{package} is not installed: install it, or choose others with --framework"
+    missing = re.match(r"No module named '(\w+)", error.message)
+    if error.kind == "ModuleNotFoundError" and missing and missing[1] in PACKAGES.get(framework, ()):
+        reason = f"{missing[1]} is not installed: install it, or choose others with --framework"
+        return NotAvailable(NotRun(framework, reason, required=True, framework=framework))
+    if error.kind == "NotImportable":
+        reason = f"it cannot be imported: {error.message}"
         return NotAvailable(NotRun(framework, reason, required=True, framework=framework))
     if error.kind == "DeviceMissing":
         return NotAvailable(NotRun(f"{framework} on {device}", error.message, required=True))

@@ -5,3 +5,7 @@ from __future__ import annotations
 
 class DeviceMissing(RuntimeError):
     """The device asked for is not there."""
+
+
+class NotImportable(ImportError):
+    """The framework is there and cannot be imported."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from reference.errors import NotImportable
 from reference.workloads import Workload
 
 from .steps import Steps
@@ -37,9 +38,20 @@ class Session:
         self._splits: dict[Any, Split] = {}
 
     def configure(self) -> None:
-        """Import the framework and pin its threads, device and determinism."""
+        """Import the framework and pin its threads, device and determinism.
+
+        Raises ModuleNotFoundError where it is not installed, NotImportable where it is and does not import,
+        DeviceMissing where the device is not there.
+        """
         package = "oracle" if self.framework == "numpy" else self.framework
-        importlib.import_module(f"reference.{package}.imports").configure(self.device, self.threads)
+        try:
+            imports = importlib.import_module(f"reference.{package}.imports")
+        except ModuleNotFoundError:
+            raise
+        except Exception as error:
+            kind = "" if isinstance(error, ImportError) else f"{type(error).__name__}: "
+            raise NotImportable(f"{kind}{error}") from error
+        imports.configure(self.device, self.threads)
 
     def steps(self, workload: Workload) -> Steps:
         """The workload's step functions in this framework."""
@@ -55,17 +67,13 @@ class Session:
         key = (workload.name, workload.dataset, arguments["data_directory"], arguments["data_source"], name)
         if key not in self._splits:
             steps = self.steps(workload)
-            images, labels = steps.load(
-                workload.dataset, arguments["data_directory"], name, arguments["data_source"]
-            )
+            images, labels = steps.load(workload.dataset, arguments["data_directory"], name, arguments["data_source"])
             inputs = steps.preprocess(images)
             self._splits[key] = Split(images, labels, inputs, steps.targets(labels, workload))
         return self._splits[key]
 
 
-def own_weights(
-    workload: Workload, framework: str, tensors: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
+def own_weights(workload: Workload, framework: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Weights sent under canonical names and layouts, under the framework's own names and layouts."""
     weights = {}
     for parameter in workload.parameters:
