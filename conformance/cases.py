@@ -44,6 +44,11 @@ class Case:
         return "-".join(part for part in (*parts, self.device) if part)
 
     @property
+    def has_oracle(self) -> bool:
+        """Whether the oracle calculates what the framework does: not where a user's module may replace any of it."""
+        return self.workload.modules.get(self.framework) == f"reference.{self.framework}"
+
+    @property
     def is_full(self) -> bool:
         """Whether the case belongs to the runs selected by `-m full` alone."""
         return self.variant is not None and self.variant.full
@@ -82,10 +87,13 @@ def _with_seeds(cases: Callable[[Options], Iterator[Case]]) -> Callable[[Options
 
 
 def train_cases(options: Options) -> Iterator[Case]:
-    """Every train variant of every framework; the complete ones for every seed, the others for the first."""
+    """Every train variant of every framework; the complete ones for every seed, the others for the first.
+
+    The tutorial trains the article's model, so no other.
+    """
     for case in framework_cases(options):
         for variant in (*TRAIN, *FULL):
-            if variant.framework == case.framework:
+            if variant.framework == case.framework and (case.has_oracle or variant.name != "tutorial"):
                 for seed in range(options.seeds if variant.complete else 1):
                     yield replace(case, variant=variant, seed=seed, partner="oracle")
 

@@ -47,6 +47,10 @@ class Laboratory:
         """The oracle's float64 run from the case's initial weights, with its ensemble's deviations."""
         return self._observe(case, "oracle", "cpu", "ensemble", "")
 
+    def data_set(self, case: Case) -> Observation:
+        """The data as the oracle reads them, or as the framework does where the workload may bring its own."""
+        return self._observe(case, "oracle", "cpu", "data", "") if case.has_oracle else self.observe(case, "data")
+
     def trained(self, case: Case, variant: Variant | None = None) -> Observation:
         """The training run of the case's variant, or of the given one, or of the framework's complete one."""
         chosen = variant or case.variant or complete_variant(case.framework)
@@ -70,6 +74,12 @@ class Laboratory:
             return self._collector.worker(case.framework, case.device)
 
     def _observe(self, case: Case, framework: str, device: str, operation: str, variant: str) -> Observation:
+        if not case.has_oracle and (framework == "oracle" or operation == "tutorial"):
+            reason = (
+                f"a module of its own stands for reference.{case.framework}: oracle and tutorial know only the latter"
+            )
+            what = f"{case.workload.name} against the oracle"
+            raise NotAvailable(NotRun(what, reason, workload=case.workload.name, framework=case.framework))
         key = Key(case.workload.name, framework, operation, variant, case.seed or 0, device)
         with _availability(framework, device, variant):
             return self._collector.observe(key)
