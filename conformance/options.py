@@ -92,7 +92,7 @@ def read_options(config: pytest.Config) -> Options:
         return Options(
             frameworks=_names(chosen, _framework_named, "--framework") if chosen else FRAMEWORKS,
             devices=_names(config.getoption("--device"), _device_named, "--device"),
-            workloads=tuple(find_workload(name) for name in config.getoption("--workload") or [DEFAULT_WORKLOAD]),
+            workloads=_workloads(config.getoption("--workload") or [DEFAULT_WORKLOAD]),
             seeds=_positive(config.getoption("--seeds"), "--seeds"),
             interpreters=dict(_interpreter(text) for text in config.getoption("--interpreter")),
             data_source=config.getoption("--data-source"),
@@ -118,8 +118,18 @@ def _names(text: str, named: object, option: str) -> tuple[str, ...]:
 def _framework_named(name: str) -> str:
     full = framework_named(name)
     if full in BUILT_IN:
-        raise ValueError(f"--framework {full}: what is built in is observed in every run; choose from {FRAMEWORKS}")
+        raise ValueError(f"{full} is built in and part of every run: choose from {', '.join(FRAMEWORKS)}")
     return full
+
+
+def _workloads(names: list[str]) -> tuple[Workload, ...]:
+    found: dict[str, Workload] = {}
+    for name in dict.fromkeys(names):
+        workload = find_workload(name)
+        if workload.name in found:
+            raise ValueError(f"--workload {name}: another workload is named {workload.name!r} already, rename one")
+        found[workload.name] = workload
+    return tuple(found.values())
 
 
 def _device_named(name: str) -> str:
@@ -141,7 +151,7 @@ def _interpreter(text: str) -> tuple[str, str]:
     found = shutil.which(path)
     if found is None:
         raise ValueError(f"--interpreter {text}: {path} is no executable file")
-    return framework_named(name), os.path.abspath(found)
+    return _framework_named(name), os.path.abspath(found)
 
 
 def _directory(config: pytest.Config, option: str) -> Path | None:

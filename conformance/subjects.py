@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import sys
@@ -85,6 +86,7 @@ def framework_named(name: str) -> str:
     """The framework's full name. Raises ValueError, offering the names there are."""
     full = ALIASES.get(name.strip().lower(), name.strip().lower())
     if full not in (*FRAMEWORKS, *BUILT_IN):
-        known = ", ".join((*FRAMEWORKS, *BUILT_IN))
-        raise ValueError(f"unknown framework {name!r}: choose from {known} (torch means pytorch)")
+        near = difflib.get_close_matches(full, [*FRAMEWORKS, *ALIASES], 1)
+        hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(FRAMEWORKS)} (torch means pytorch)"
+        raise ValueError(f"unknown framework {name!r}: {hint}")
     return full
