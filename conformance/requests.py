@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from conformance import benchmarks, initial_weights
 from conformance.cache import cache_directory
 from conformance.observations import Key
-from conformance.variants import EVALUATE, FASTEST, doubling, train_variant
+from conformance.variants import EVALUATE, FASTEST, complete_variant, doubling, train_variant
 from reference import data
 from reference.workloads import Workload
 
@@ -122,6 +122,16 @@ def _throughput(key: Key, workload: Workload) -> tuple[dict[str, Any], bool]:
     }, True
 
 
+def _self_ensemble(key: Key, workload: Workload) -> tuple[dict[str, Any], bool]:
+    variant = complete_variant(key.framework)
+    return {
+        "members": ENSEMBLE_MEMBERS,
+        "variant": variant.name,
+        "epochs": variant.epochs(workload),
+        "record_steps": variant.recordable(workload),
+    }, True
+
+
 _SPECIFIC = {
     "imports": _nothing_more,
     "data": _nothing_more,
@@ -134,5 +144,6 @@ _SPECIFIC = {
     "native": _native,
     "tutorial": _tutorial,
     "ensemble": _ensemble,
+    "self_ensemble": _self_ensemble,
     "throughput": _throughput,
 }

@@ -27,7 +27,9 @@ class CanonicalTensors(Mapping[str, NDArray[Any]]):
         for stored in tensors:
             for own, (name, axes) in layouts.items():
                 if stored.endswith(f"/{own}"):
-                    self._sources[stored.removesuffix(own) + name] = (stored, axes)
+                    # A deviation has one number for each member of an ensemble, and no layout.
+                    laid_out = not stored.startswith("deviation/")
+                    self._sources[stored.removesuffix(own) + name] = (stored, axes if laid_out else None)
                     break
             else:
                 self._sources[stored] = (stored, None)

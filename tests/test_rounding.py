@@ -15,7 +15,8 @@ from conformance.checks import Kind, Step, Verdict
 from conformance.judge import predictions
 from conformance.judge.predictions import compare_accuracies
 from conformance.judge.rounding import FACTOR, Allowance, allowances, compare, compare_pair, ulp32
-from conformance.judge.self_consistency import allowances_from_runs, moved
+from conformance.judge.self_consistency import allowances_from_runs
+from conformance.observer.moving import moved
 from reference.oracle import ensemble
 from reference.oracle.arithmetic import EXACT, FLOAT32, Arithmetic, RandomRounding
 from tests.oracle_runs import Tensors, arguments, float32, oracle, run_in

@@ -15,11 +15,11 @@ from conformance.cases import Case
 from conformance.checks import Check, Kind, Step, Verdict, Where
 from conformance.contracts import data, evaluate, model, objective, train
 from conformance.contracts.filing import exactly, file, holds
-from conformance.gate.plan import SPELLINGS, tutorial_label
+from conformance.gate.plan import SPELLINGS, tutorial_label, variants
 from conformance.gate.side_contracts import View, applied
 from conformance.judge.comparison import Comparison
 from conformance.observations import Observation
-from conformance.variants import TRAIN, Variant, complete_variant
+from conformance.variants import Variant, complete_variant
 
 # What decides the meaning of a calculation. The others, threads and kernels, may change its rounding.
 MEANING = ("device", "default_dtype", "deterministic", "tf32", "backend")
@@ -33,23 +33,22 @@ def pair_checks(view: View, other: View) -> Iterator[Check]:
     yield from applied(case, Step.DATA, lambda: data.equality(case, view.of("data"), other.of("data")))
     yield from applied(case, Step.DATA, lambda: _pipeline(case, view.of("data"), other.of("data")))
     yield from applied(
-        case, Step.MODEL, lambda: model.outputs(case, view.of("model"), other.of("model"), view.ensemble())
+        case, Step.MODEL, lambda: model.outputs(case, view.of("model"), other.of("model"), view.arbiter())
     )
     yield from applied(case, Step.MODEL, lambda: _structure(case, view.of("model"), other.of("model")))
     yield from applied(case, Step.OBJECTIVE, lambda: configuration(case, view.of("objective"), other.of("objective")))
     yield from applied(
         case,
         Step.OBJECTIVE,
-        lambda: objective.first_batch(case, view.of("objective"), other.of("objective"), view.ensemble()),
+        lambda: objective.first_batch(case, view.of("objective"), other.of("objective"), view.arbiter()),
     )
     yield from applied(
         case, Step.OBJECTIVE, lambda: objective.edge_cases(case, view.of("objective"), other.of("objective"))
     )
     for spelling in SPELLINGS[case.framework]:
         yield from _tutorial(view, other, spelling)
-    for variant in TRAIN:
-        if variant.framework == case.framework:
-            yield from _trained(view, other, variant)
+    for variant in variants(case.workload, case.framework):
+        yield from _trained(view, other, variant)
     yield from applied(case, Step.EVALUATE, lambda: _evaluated(view, other))
 
 
@@ -166,8 +165,8 @@ def _trained(view: View, other: View, variant: Variant) -> Iterator[Check]:
         case,
         Step.TRAIN,
         lambda: [
-            *train.losses(case, view.trained(variant), other.trained(variant), view.ensemble()),
-            *train.weights(case, view.trained(variant), other.trained(variant), view.ensemble()),
+            *train.losses(case, view.trained(variant), other.trained(variant), view.arbiter()),
+            *train.weights(case, view.trained(variant), other.trained(variant), view.arbiter()),
         ],
     )
 
@@ -175,7 +174,7 @@ def _trained(view: View, other: View, variant: Variant) -> Iterator[Check]:
 def _evaluated(view: View, other: View) -> Iterator[Check]:
     case = view.case
     variant = complete_variant(case.framework)
-    observed, before, oracle = view.trained(variant), other.trained(variant), view.ensemble()
+    observed, before, oracle = view.trained(variant), other.trained(variant), view.arbiter()
     yield from evaluate.logits(case, observed, before, oracle)
     yield from evaluate.predicted(case, observed, before, oracle)
 

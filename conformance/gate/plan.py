@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from conformance.checks import Step
 from conformance.gate.request import SIDES
 from conformance.observations import Key
-from conformance.variants import TRAIN, complete_variant
+from conformance.variants import TRAIN, Variant, complete_variant
 from reference.workloads import Workload
 
 LEARNING_RATE_ASKED = 0.25
@@ -23,6 +24,7 @@ STEP_OF = {
     "train": Step.TRAIN,
     "repeat": Step.TRAIN,
     "native": Step.EVALUATE,
+    "self_ensemble": Step.TRAIN,
 }
 """The step under which an operation's failure is filed."""
 
@@ -41,15 +43,21 @@ def side_plan(workload: Workload, framework: str, device: str, seed: int, only: 
             yield key(operation)
     if wanted in ("", Step.MODEL):
         yield key("checkpoint_save")
-    if wanted in ("", Step.OBJECTIVE):
+    if wanted in ("", Step.OBJECTIVE) and has_oracle(workload, framework):
         yield from (key("tutorial", tutorial_label(spelling)) for spelling in SPELLINGS[framework])
     if wanted in ("", Step.TRAIN, Step.EVALUATE):
         yield key("train", complete.label)
     if wanted in ("", Step.TRAIN):
         yield key("repeat", complete.label)
-        for variant in TRAIN:
-            if variant.framework == framework and variant != complete:
+        for variant in variants(workload, framework):
+            if variant != complete:
                 yield key("train", variant.label)
+
+
+def variants(workload: Workload, framework: str) -> list[Variant]:
+    """The ways to train that a gate observes; the tutorial trains the article's model, so no other."""
+    own = has_oracle(workload, framework)
+    return [variant for variant in TRAIN if variant.framework == framework and (own or variant.name != "tutorial")]
 
 
 def exchange_plan(workload: Workload, framework: str, device: str, seed: int, only: str = "") -> Iterator[Key]:
@@ -69,8 +77,30 @@ def tutorial_label(spelling: str) -> str:
     return f"{spelling}={LEARNING_RATE_ASKED:g}"
 
 
-def oracle_plan(workload: Workload, seed: int, only: str = "") -> Iterator[Key]:
-    """The observations of the oracle that serve both sides."""
-    if only.partition("/")[0] != Step.IMPORTS:
-        yield Key(workload.name, "oracle", "data", "", seed)
-        yield Key(workload.name, "oracle", "ensemble", "", seed)
+def arbiter_plan(
+    workload: Workload, frameworks: Sequence[str], device: str, seed: int, only: str = ""
+) -> Iterator[Key]:
+    """What serves both sides: the oracle, or how far the framework strays from itself where there is none."""
+    wanted = only.partition("/")[0]
+    if wanted == Step.IMPORTS:
+        return
+    if any(has_oracle(workload, framework) for framework in frameworks):
+        if wanted in ("", Step.DATA):
+            yield Key(workload.name, "oracle", "data", "", seed)
+        if wanted != Step.DATA:
+            yield Key(workload.name, "oracle", "ensemble", "", seed)
+    if wanted != Step.DATA:
+        for framework in frameworks:
+            if not has_oracle(workload, framework):
+                yield Key(workload.name, framework, "self_ensemble", "", seed, device)
+
+
+def has_oracle(workload: Workload, framework: str) -> bool:
+    """Whether the oracle calculates what the framework does: not where a user's module may replace any of it."""
+    return workload.modules.get(framework) == f"reference.{framework}"
+
+
+def locked(workload: Workload) -> Workload:
+    """The workload as a gate runs it: for one epoch where it has no oracle, for its 16 runs take their time."""
+    complete = all(has_oracle(workload, framework) for framework in workload.modules)
+    return workload if complete else replace(workload, epochs=1)

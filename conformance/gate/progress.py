@@ -83,6 +83,6 @@ class Progress:
 
 
 def _seconds(key: Key) -> float:
-    if key.operation == "ensemble":
-        return 30.0
+    if key.operation in ("ensemble", "self_ensemble"):
+        return 60.0
     return float(_SLOW.get((key.framework, key.variant), _SECONDS.get(key.operation, 5)))

@@ -15,12 +15,12 @@ from typing import Any
 
 from conformance.census import CensusComparison, census, compare_census
 from conformance.checks import Check
-from conformance.ending import NotPossible
+from conformance.ending import NotPossible, WrongUse
 from conformance.environments import Change
 from conformance.gate import equivalence, judging
 from conformance.gate.accepting import Ledgers, is_of
 from conformance.gate.observing import Observer
-from conformance.gate.plan import exchange_plan, loaded_label, oracle_plan, side_plan
+from conformance.gate.plan import arbiter_plan, exchange_plan, loaded_label, locked, side_plan
 from conformance.gate.progress import Progress
 from conformance.gate.records import Records
 from conformance.gate.request import BASELINE, CANDIDATE, SIDES, Request
@@ -30,6 +30,7 @@ from conformance.requests import DataMissing
 from conformance.subjects import Subject
 from conformance.verdict import Mode, PackageChange, Partial, Run, Side
 from conformance.worker import stage_code
+from reference.workloads import Workload
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,12 @@ class Outcome:
 def run_gate(request: Request, progress: Progress) -> Outcome:
     """Carry out a gate. Raises WrongUse and NotPossible; whatever a framework does is a check of the run."""
     started, clock = datetime.now(UTC), time.monotonic()
+    request = replace(request, workloads=tuple(map(locked, request.workloads)))
     ledgers = Ledgers(request.ledger)
     sides = prepare(request, progress.say)
+    if not any(_frameworks(sides, workload) for workload in request.workloads):
+        names = ", ".join(workload.name for workload in request.workloads)
+        raise WrongUse(f"{names} is written in none of {', '.join(sides.frameworks)}: name another workload")
     with _observer(request, sides, progress) as observer:
         try:
             _observe(request, sides, observer, progress)
@@ -67,7 +72,7 @@ def _observer(request: Request, sides: ReadySides, progress: Progress) -> Iterat
     subjects: dict[str, Mapping[tuple[str, str], Subject]] = {
         side.name: side.subjects for side in (sides.baseline, sides.candidate)
     }
-    subjects["oracle"] = {("oracle", "cpu"): Subject("oracle")}
+    subjects["oracle"] = {("oracle", "cpu"): Subject("oracle"), **sides.baseline.subjects}
     with tempfile.TemporaryDirectory(prefix="conformance-") as name:
         code = stage_code(Path(name, "code"))
         directories = _directories(request, Path(name))
@@ -95,18 +100,28 @@ def _observe(request: Request, sides: ReadySides, observer: Observer, progress: 
     places = [
         (workload, framework, request.device, request.seed)
         for workload in request.workloads
-        for framework in sides.frameworks
+        for framework in _frameworks(sides, workload)
     ]
     own = [key for place in places for key in side_plan(*place, request.only)]
     exchange = [key for place in places for key in exchange_plan(*place, request.only)]
     plans, exchanges = dict.fromkeys(SIDES, own), dict.fromkeys(SIDES, exchange)
     plans["oracle"] = [
-        key for workload in request.workloads for key in oracle_plan(workload, request.seed, request.only)
+        key
+        for workload in request.workloads
+        for key in arbiter_plan(workload, _frameworks(sides, workload), request.device, request.seed, request.only)
     ]
     side_by_side = request.device == "cpu"
     progress.expect({name: [*plan, *exchanges.get(name, ())] for name, plan in plans.items()})
     observer.observe(plans, side_by_side=side_by_side)
     observer.observe(exchanges, side_by_side=side_by_side)
+    for key, failure in observer.records["oracle"].failed.items():
+        if key.framework == "oracle":
+            raise NotPossible(f"the oracle failed, so nothing can be judged: {failure}")
+
+
+def _frameworks(sides: ReadySides, workload: Workload) -> list[str]:
+    """The frameworks of both sides in which the workload is written."""
+    return [name for name in sides.frameworks if name in workload.modules]
 
 
 def _judge(request: Request, sides: ReadySides, observer: Observer, ledgers: Ledgers, progress: Progress) -> Run:

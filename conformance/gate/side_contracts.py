@@ -9,11 +9,11 @@ from conformance.cases import Case
 from conformance.checks import Check, Kind, Step
 from conformance.contracts import data, evaluate, imports, model, objective, train
 from conformance.contracts.filing import file
-from conformance.gate.plan import SPELLINGS, tutorial_label
+from conformance.gate.plan import SPELLINGS, has_oracle, tutorial_label, variants
 from conformance.gate.records import Records, Unobserved
 from conformance.judge.comparison import broken
 from conformance.observations import Key, Observation
-from conformance.variants import TRAIN, Variant, complete_variant, counterpart_of
+from conformance.variants import Variant, complete_variant, counterpart_of
 
 Contract = Callable[[], Iterable[Check]]
 
@@ -38,6 +38,14 @@ class View:
         """The oracle's run with its ensemble's deviations. Raises Unobserved."""
         return self.oracle.get(self._oracle_key("ensemble"))
 
+    def arbiter(self) -> Observation:
+        """What says how far the sides may lie apart: the ensemble, or that of the framework itself without oracle.
+
+        Raises Unobserved.
+        """
+        own = not has_oracle(self.case.workload, self.case.framework)
+        return self.oracle.get(self.key("self_ensemble")) if own else self.ensemble()
+
     def oracle_data(self) -> Observation:
         """The data as the oracle reads it. Raises Unobserved."""
         return self.oracle.get(self._oracle_key("data"))
@@ -48,24 +56,36 @@ class View:
         return Key(case.workload.name, case.framework, operation, variant, case.seed or 0, case.device)
 
     def _oracle_key(self, operation: str) -> Key:
+        if not has_oracle(self.case.workload, self.case.framework):
+            raise Unobserved(self.key(operation))
         return Key(self.case.workload.name, "oracle", operation, "", self.case.seed or 0)
 
 
 def side_checks(view: View, threads: int) -> Iterator[Check]:
     """Every check of one framework of one side."""
     alone = view.case
-    against = replace(alone, partner="oracle")
-    variants = [variant for variant in TRAIN if variant.framework == alone.framework]
     yield from applied(alone, Step.IMPORTS, lambda: imports.environment(alone, view.of("imports"), threads))
+    yield from applied(alone, Step.DATA, lambda: data.batches(alone, view.of("data")))
+    yield from applied(alone, Step.MODEL, lambda: model.parameter_count(alone, view.of("model")))
+    yield from applied(alone, Step.MODEL, lambda: model.parameter_shapes(alone, view.of("model")))
+    if has_oracle(alone.workload, alone.framework):
+        yield from _reference_checks(view)
+    for variant in variants(alone.workload, alone.framework):
+        yield from _trained(view, variant)
+    complete = replace(alone, variant=complete_variant(alone.framework))
+    yield from applied(complete, Step.TRAIN, lambda: _repeatable(view, complete))
+
+
+def _reference_checks(view: View) -> Iterator[Check]:
+    """What is known of the reference, and may be otherwise where a user's module replaces a part of it."""
+    alone = view.case
+    against = replace(alone, partner="oracle")
     yield from applied(alone, Step.IMPORTS, lambda: imports.variants(alone, view.of("imports")))
     yield from applied(against, Step.DATA, lambda: data.equality(against, view.of("data"), view.oracle_data()))
     yield from applied(alone, Step.DATA, lambda: data.shapes(alone, view.of("data")))
     yield from applied(alone, Step.DATA, lambda: data.values(alone, view.of("data")))
-    yield from applied(alone, Step.DATA, lambda: data.batches(alone, view.of("data")))
     yield from applied(alone, Step.DATA, lambda: data.first_epoch(alone, view.of("data"), view.oracle_data()))
     yield from applied(alone, Step.DATA, lambda: data.preprocessing_inside(alone, view.of("data")))
-    yield from applied(alone, Step.MODEL, lambda: model.parameter_count(alone, view.of("model")))
-    yield from applied(alone, Step.MODEL, lambda: model.parameter_shapes(alone, view.of("model")))
     yield from applied(alone, Step.MODEL, lambda: model.initialisations(alone, view.of("model")))
     yield from applied(
         against, Step.MODEL, lambda: model.outputs(against, view.of("model"), view.ensemble(), view.ensemble())
@@ -78,10 +98,6 @@ def side_checks(view: View, threads: int) -> Iterator[Check]:
     )
     for spelling in SPELLINGS[alone.framework]:
         yield from _legacy(view, spelling)
-    for variant in variants:
-        yield from _trained(view, variant)
-    complete = replace(alone, variant=complete_variant(alone.framework))
-    yield from applied(complete, Step.TRAIN, lambda: _repeatable(view, complete))
     yield from applied(against, Step.EVALUATE, lambda: _evaluated(view, against))
 
 

@@ -15,25 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.judge.rounding import DEVIATION, Allowance, allowances, ulp32
+from conformance.judge.rounding import DEVIATION, Allowance, allowances
 
-UNIT_ROUNDOFF = 2.0**-24
 RUNS = 16
-
-
-def moved(values: NDArray[np.float32], generator: np.random.Generator, length: int = 0) -> NDArray[np.float64]:
-    """The values moved at random within half a float32 ulp; zeros stay zero.
-
-    For a kernel, (..., units), `length` is the number of terms that each unit sums up (784 for 784 inputs):
-    the kernel then carries the errors of those sums as well. It is 0 for inputs and biases.
-    """
-    exact = values.astype(np.float64)
-    result = exact + generator.uniform(-0.5, 0.5, values.shape) * ulp32(values)
-    if length:
-        each = generator.standard_normal(values.shape) * np.sqrt(length / 2)
-        common = generator.standard_normal(values.shape[-1:]) * np.sqrt(length / 3)
-        result += exact * (each + common) * (UNIT_ROUNDOFF / np.sqrt(3))
-    return np.where(exact == 0, 0.0, result)
 
 
 def allowances_from_runs(

@@ -21,6 +21,7 @@ OPERATIONS = (
     "tutorial",
     "throughput",
     "ensemble",
+    "self_ensemble",
 )
 
 _session: Session | None = None

@@ -22,12 +22,12 @@ class Recorder:
         self._steps = steps
         self._model = model
         self._record_steps = frozenset(record_steps)
-        self._losses: list[float] = []
+        self.values: list[float] = []
         self.weights: dict[str, np.ndarray] = {}
 
     def losses_only(self, last_step: int, losses: Sequence[float]) -> None:
         """Take the losses since the previous call."""
-        self._losses.extend(losses)
+        self.values.extend(losses)
 
     def __call__(self, last_step: int, losses: Sequence[float]) -> None:
         """Take the losses since the previous call, and the weights if this is a step to record."""
@@ -38,7 +38,7 @@ class Recorder:
 
     def losses(self) -> np.ndarray:
         """The losses of all steps, float32, shape (steps,); empty where the variant does not tell them."""
-        return np.asarray(self._losses, dtype=np.float32)
+        return np.asarray(self.values, dtype=np.float32)
 
 
 def _variant(session: Session, arguments: dict[str, Any]) -> Callable[..., Sequence[float]]:

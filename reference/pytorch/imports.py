@@ -95,3 +95,8 @@ def settings() -> dict[str, Any]:
             "cpu": torch.backends.cpu.get_cpu_capability(),
         },
     }
+
+
+def use_float64() -> None:
+    """Build models in float64 from now on."""
+    torch.set_default_dtype(torch.float64)

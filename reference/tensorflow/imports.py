@@ -81,3 +81,9 @@ def settings() -> dict[str, Any]:
             **{name: str(value) for name, value in tf.sysconfig.get_build_info().items()},
         },
     }
+
+
+def use_float64() -> None:
+    """Build models in float64 from now on."""
+    tf.keras.backend.set_floatx("float64")
+    tf.keras.mixed_precision.set_global_policy("float64")

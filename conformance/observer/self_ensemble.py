@@ -1,0 +1,99 @@
+"""How far a framework strays from itself: runs in float64 from inputs and weights moved at random.
+
+It serves a workload that the oracle cannot calculate; see conformance.judge.self_consistency for the rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from reference.workloads import Workload
+
+from .moving import moved
+from .session import Session, own_weights
+from .train import Recorder
+
+SERIES = ("train/losses", "train/epoch_losses")
+
+
+def observe(
+    session: Session, arguments: dict[str, Any], tensors: dict[str, np.ndarray]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Every tensor of the locked run in float64, and `deviation/<tensor>` of each moved run, as the oracle's ensemble.
+
+    This worker calculates in float64 from now on, so nothing else may be asked of it.
+    """
+    workload = Workload.from_dict(arguments["workload"])
+    steps = session.steps(workload)
+    splits = {name: session.split(arguments, name) for name in ("train", "test")}
+    inputs = {name: steps.to_numpy(split.inputs) for name, split in splits.items()}
+    steps.use_float64()
+    targets = {name: split.targets for name, split in splits.items()}
+
+    exact = _run(session, arguments, {k: v.astype(np.float64) for k, v in inputs.items()}, tensors, targets)
+    deviations: dict[str, list[Any]] = {name: [] for name in exact}
+    for member in range(arguments["members"]):
+        generator = np.random.default_rng([arguments["seed"], member])
+        start = {name: _moved_parameter(array, generator) for name, array in tensors.items()}
+        other = _run(session, arguments, {k: moved(v, generator) for k, v in inputs.items()}, start, targets)
+        for name, array in exact.items():
+            difference = np.abs(other[name] - array)
+            deviations[name].append(difference if name in SERIES else difference.max())
+    observed = {f"deviation/{name}": np.stack(values) for name, values in deviations.items()}
+    labels = steps.to_numpy(splits["test"].labels).astype(np.int64)
+    return {"members": arguments["members"]}, {**exact, **observed, "evaluate/labels": labels}
+
+
+def _moved_parameter(array: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """A parameter moved; that of two axes or more is a kernel, which sums over all but the last."""
+    length = int(np.prod(array.shape[:-1])) if array.ndim > 1 else 0
+    return moved(array, generator, length)
+
+
+def _run(
+    session: Session,
+    arguments: dict[str, Any],
+    inputs: Mapping[str, np.ndarray],
+    weights: Mapping[str, np.ndarray],
+    targets: Mapping[str, Any],
+) -> dict[str, np.ndarray]:
+    """The locked run: outputs, first batch, training, and what the trained model says of the test inputs."""
+    workload = Workload.from_dict(arguments["workload"])
+    steps = session.steps(workload)
+    train, test = (steps.from_numpy(inputs[name]) for name in ("train", "test"))
+    start = own_weights(workload, session.framework, weights)
+    model = steps.build_model(workload)
+    steps.set_weights(model, start)
+    found = {
+        "model/logits": steps.to_numpy(steps.logits(model, test)),
+        "model/probabilities": steps.to_numpy(steps.probabilities(model, test)),
+    }
+    loss_function, optimizer = steps.build_loss(workload), steps.build_optimizer(model, workload)
+    batch = slice(0, workload.batch_size)
+    loss, gradients = steps.loss_and_gradients(model, loss_function, train[batch], targets["train"][batch])
+    found["objective/loss"] = steps.to_numpy(loss)
+    found.update({f"objective/gradient/{name}": array for name, array in gradients.items()})
+    steps.apply_gradients(model, optimizer, gradients)
+    found.update({f"objective/updated/{name}": array for name, array in steps.get_weights(model).items()})
+
+    model = steps.build_model(workload)
+    steps.set_weights(model, start)
+    recorder = Recorder(steps, model, arguments["record_steps"])
+    epoch_losses = steps.variants("train")[arguments["variant"]](
+        model,
+        steps.build_loss(workload),
+        steps.build_optimizer(model, workload),
+        train,
+        targets["train"],
+        batch_size=workload.batch_size,
+        epochs=arguments["epochs"],
+        on_steps=recorder,
+    )
+    found["train/losses"] = np.asarray(recorder.values)
+    found["train/epoch_losses"] = np.asarray([float(loss) for loss in epoch_losses])
+    found.update(recorder.weights)
+    found["evaluate/logits"] = steps.to_numpy(steps.logits(model, test))
+    return {name: np.array(array, np.float64) for name, array in found.items()}
