@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 from ..data import DIRECTORY
 from ..workloads import MNIST_MLP as workload
@@ -18,7 +17,7 @@ epochs = parser.parse_args().epochs
 if epochs < 1:
     parser.error("--epochs takes a number from 1 on")
 
-imports.configure("cpu", threads=os.cpu_count() or 1)
+imports.configure("cpu", threads=1)  # so small a model gains nothing from more
 print("1 imports  ", imports.versions())
 
 train_images, train_labels = data.load(workload.dataset, DIRECTORY, "train")
