@@ -1,0 +1,118 @@
+"""Real upgrades between releases, and whole gates of what is installed: minutes each, run where they are asked for."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from planted_faults import BFLOAT16, LABEL, LEARNING_RATE, LOSS, plant
+from rich.console import Console
+
+from conformance.checks import Check, Verdict
+from conformance.commands.bisect import bisect
+from conformance.commands.gate import GateWords
+from conformance.gate.progress import Progress
+from conformance.gate.running import run_gate
+from conformance.verdict import Run
+
+HERE = f"python:{sys.executable}"
+AGREE = (Verdict.IDENTICAL, Verdict.ROUNDING)
+
+
+def gate(words: GateWords) -> Run:
+    return run_gate(words.request(), Progress(Console(quiet=True))).run
+
+
+def named(run: Run, contract: str) -> list[Check]:
+    found = [check for check in run.checks if check.contract == contract]
+    assert found, f"no check is called {contract}"
+    return found
+
+
+@pytest.mark.environments
+@pytest.mark.parametrize(
+    ("baseline", "candidate"),
+    [
+        ("torch==2.14.1 torchvision==0.29.1", "torch==2.15.0 torchvision==0.29.2"),
+        ("tensorflow-cpu==2.20.0", "tensorflow-cpu==2.21.0"),
+    ],
+)
+def test_an_upgrade_that_only_rounds(baseline: str, candidate: str) -> None:
+    run = gate(GateWords(baseline, candidate))
+    assert run.verdict in AGREE
+    assert run.complete
+    assert run.exit_status == 0
+
+
+@pytest.mark.environments
+def test_keras_3_breaks_the_old_spelling_of_the_learning_rate() -> None:
+    run = gate(GateWords("tensorflow-cpu==2.15.1", "tensorflow-cpu==2.16.2"))
+    assert run.verdict is Verdict.BREAK
+    assert run.exit_status == 1
+    keras = next(change for change in run.packages_changed if change.name == "keras")
+    assert (keras.baseline or "").startswith("2.15")
+    assert (keras.candidate or "").startswith("3.")
+    assert keras.cause == "forced"
+    (tutorial,) = named(run, "tutorial/lr")
+    assert "baseline: SGD(lr=0.25) trains at 0.01, the argument is ignored" in tutorial.reason
+    assert "candidate: SGD(lr=0.25) raises ValueError" in tutorial.reason
+    legacy = {check.subjects[0]: check for check in named(run, "legacy_arguments/lr")}
+    assert legacy["tensorflow@baseline"].ledger_id == "sgd-lr-ignored"
+    assert legacy["tensorflow@baseline"].measured == pytest.approx(0.24, abs=1e-6)
+    assert legacy["tensorflow@candidate"].ledger_id == "sgd-lr-refused"
+    weights = [check for check in run.checks if check.contract.startswith("weights/")]
+    assert {check.verdict for check in weights} <= {*AGREE}
+
+
+@pytest.mark.environments
+def test_bisection_finds_the_first_release_with_keras_3(tmp_path: Path) -> None:
+    words = GateWords("tensorflow-cpu==2.14.1", "tensorflow-cpu==2.18.0", only="objective", report=tmp_path)
+    status = bisect("tensorflow-cpu", "2.14.1", "2.18.0", words, include_pre=False, include_yanked=False)
+    answer = json.loads((tmp_path / "bisect.json").read_text())
+    assert status == 1
+    assert answer["found"]["first_bad"] == "2.16.1"
+    assert "keras" in {change["name"] for change in answer["packages_changed"]}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    "words",
+    [
+        GateWords(HERE, HERE),
+        GateWords(
+            HERE,
+            HERE,
+            frameworks="tensorflow",
+            baseline_environment=("TF_ENABLE_ONEDNN_OPTS=0",),
+            candidate_environment=("TF_ENABLE_ONEDNN_OPTS=1",),
+        ),
+        GateWords(HERE, HERE, frameworks="pytorch", candidate_environment=("OMP_NUM_THREADS=2",)),
+    ],
+    ids=["equal sides", "oneDNN", "threads"],
+)
+def test_a_flag_only_rounds(words: GateWords) -> None:
+    run = gate(words)
+    flagged = words.baseline_environment or words.candidate_environment
+    assert run.verdict is (Verdict.ROUNDING if flagged else Verdict.IDENTICAL)
+    assert run.complete
+    assert run.exit_status == 0
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
+@pytest.mark.parametrize(
+    ("fault", "step"),
+    [(LABEL, "data"), (BFLOAT16, "model"), (LEARNING_RATE, "objective"), (LOSS, "objective")],
+    ids=["label", "bfloat16", "learning rate", "loss"],
+)
+def test_a_whole_gate_names_the_step_of_a_fault_first(
+    tmp_path: Path, framework: str, fault: dict[str, str], step: str
+) -> None:
+    planted = (f"PYTHONPATH={plant(tmp_path, fault[framework])}",)
+    run = gate(GateWords(HERE, HERE, frameworks=framework, candidate_environment=planted))
+    assert run.verdict in (Verdict.DRIFT, Verdict.BREAK)
+    assert run.exit_status == 1
+    assert run.first_divergence is not None
+    assert run.first_divergence.step == step
