@@ -138,6 +138,7 @@ def test_a_new_warning_is_told_and_does_not_fail(gate: Gate, tmp_path: Path) -> 
     (check,) = (check for check in run.checks if check.contract == "warnings")
     assert check.verdict is Verdict.ROUNDING
     assert check.reason == "DeprecationWarning: SGD will be removed"
+    assert any("DeprecationWarning: SGD will be removed" in line for line in run.warnings)
     assert run.verdict is Verdict.ROUNDING
 
 

@@ -153,9 +153,21 @@ def _judge(request: Request, sides: ReadySides, observer: Observer, ledgers: Led
         census_comparison=_census(checks, records, partial=bool(request.only)),
         partial=Partial(len(chosen), len(checks)) if request.only else None,
         ledger=tuple(ledgers.uses(chosen)),
-        warnings=(*sides.notes, *problems),
+        warnings=(*sides.notes, *problems, *_permitted(chosen)),
         fail_on=request.fail_on,
     )
+
+
+_PERMITTED = {"warnings": "new on the candidate", "settings/kernels": "changed"}
+
+
+def _permitted(checks: Sequence[Check]) -> list[str]:
+    """What has changed and fails nothing, one line each: a reviewer wants to see it."""
+    return [
+        f"{check.framework}, {check.step}: {_PERMITTED[check.contract]}: {check.reason}"
+        for check in checks
+        if check.contract in _PERMITTED and check.reason
+    ]
 
 
 def _with_command(check: Check, command: Sequence[str]) -> Check:
