@@ -92,6 +92,10 @@ def gate(
     fail_on: Annotated[
         str, typer.Option(metavar="VERDICTS", help="What makes the exit status 1: of drift,break,slower,unresolved.")
     ] = "drift,break,slower",
+    speed: Annotated[
+        str, typer.Option(metavar="off|quick|full", help="Time both sides: in 12 rounds of processes, or in 80.")
+    ] = "off",
+    speed_limit: Annotated[str, typer.Option(metavar="PERCENT", help="The slowdown that counts as none.")] = "5%",
     report: Report = None,
     junit_xml: Annotated[Path | None, typer.Option("--junit-xml", metavar="FILE", help="Write JUnit XML.")] = None,
 ) -> None:
@@ -118,6 +122,8 @@ def gate(
         ledger=ledger,
         fail_on=fail_on,
         report=report,
+        speed=speed,
+        speed_limit=speed_limit,
     )
     raise typer.Exit(command.gate(words, junit_xml))
 

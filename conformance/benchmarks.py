@@ -12,8 +12,10 @@ from conformance.variants import EVALUATE, FASTEST, TRAIN, Variant, train_varian
 from reference.workloads import Workload
 
 ROUNDS = 5
+FEW_EXAMPLES, SOME_EXAMPLES = 6_400, 32_000
 BASELINE = Variant("float32", "numpy")
 _UPDATES = {"tensorflow": ("tape", "eager"), "pytorch": ("tensors",), "numpy": ("float32",)}
+_WRITTEN = ("epoch-fit", "epoch-loader")
 _STEPS = {
     "load": Step.DATA,
     "preprocess": Step.DATA,
@@ -64,6 +66,20 @@ def benchmarks(framework: str) -> Iterator[Benchmark]:
         if variant.framework == framework and variant.examples is None:
             yield Benchmark("epoch", variant)
     yield from (Benchmark("evaluate", Variant(name, framework)) for name in EVALUATE[framework])
+
+
+def paired(framework: str) -> Iterator[tuple[Benchmark, int | None]]:
+    """What is timed in the many fresh processes of a gate, with the training images it is limited to, if any.
+
+    Every kind of work; of the variants, the epochs that tutorials write and the fastest one, for seconds in all.
+    """
+    for benchmark in benchmarks(framework):
+        if benchmark == fastest_epoch(framework):
+            yield benchmark, SOME_EXAMPLES
+        elif benchmark.name == "preprocess" or benchmark.label in _WRITTEN:
+            yield benchmark, FEW_EXAMPLES
+        elif benchmark.name != "epoch" and benchmark.label != "evaluate-image_by_image":
+            yield benchmark, None
 
 
 def named(framework: str, label: str) -> Benchmark:

@@ -132,6 +132,10 @@ def _self_ensemble(key: Key, workload: Workload) -> tuple[dict[str, Any], bool]:
     }, True
 
 
+def _plan(key: Key, workload: Workload) -> tuple[dict[str, Any], bool]:
+    return {"variant": complete_variant(key.framework).name}, True
+
+
 _SPECIFIC = {
     "imports": _nothing_more,
     "data": _nothing_more,
@@ -146,4 +150,5 @@ _SPECIFIC = {
     "ensemble": _ensemble,
     "self_ensemble": _self_ensemble,
     "throughput": _throughput,
+    "plan": _plan,
 }

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -17,8 +18,9 @@ from conformance.ending import NotPossible, WrongUse
 from conformance.environments import Options, configured, mask
 from conformance.gate import kept
 from conformance.gate.progress import Progress
-from conformance.gate.request import BASELINE, CANDIDATE, Request, SideRequest
+from conformance.gate.request import BASELINE, CANDIDATE, OFF, Request, SideRequest
 from conformance.gate.running import Outcome, run_gate
+from conformance.judge.timing import PLANS, SPEED_LIMIT
 from conformance.report import terminal
 from conformance.report.writing import ReportNotWritten, append_summary, write_report, write_text
 from conformance.subjects import DEVICES, FRAMEWORKS, framework_named, looks_secret
@@ -51,6 +53,8 @@ class GateWords:
     ledger: Path | None = None
     fail_on: str = "drift,break,slower"
     report: Path | None = None
+    speed: str = OFF
+    speed_limit: str = f"{SPEED_LIMIT:.0%}"
 
     def command(self) -> list[str]:
         """The command line that asks for the same gate, without report, frameworks and `--only`.
@@ -95,6 +99,8 @@ class GateWords:
             ledger=_file(self.ledger, "--ledger"),
             report=_directory(self.report),
             command=tuple(self.command()),
+            speed=_one_of(self.speed, (OFF, *PLANS), "--speed"),
+            speed_limit=_percent(self.speed_limit, "--speed-limit"),
             fail_on=tuple(_one_of(word.strip(), FAILING, "--fail-on") for word in self.fail_on.split(",")),
         )
 
@@ -193,6 +199,16 @@ def _one_of(word: str, choices: Iterable[str], option: str) -> str:
     if word not in choices:
         raise WrongUse(f"{option} {word!r}: choose from {', '.join(choices)}")
     return word
+
+
+def _percent(text: str, option: str) -> float:
+    try:
+        percent = float(text.strip().removesuffix("%"))
+    except ValueError:
+        percent = nan
+    if not 0 < percent <= 100:
+        raise WrongUse(f"{option} {text!r}: give a percentage above 0 and up to 100, such as 5%")
+    return percent / 100
 
 
 def _file(path: Path | None, option: str) -> Path | None:

@@ -39,6 +39,7 @@ KNOWN_CONTRACTS = (
     "train/loss_decreases/*",
     "train/same_as_counterpart/*",
     "train/repeatable/*",
+    "train/plan/devices",
     "evaluate/logits",
     "evaluate/predictions",
     "evaluate/locked_accuracy",

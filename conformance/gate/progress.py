@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -73,6 +73,16 @@ class Progress:
                 self._bar.update(
                     self._tasks[name], completed=self._passed[name], description=description, left=self._left(name)
                 )
+
+    def round_done(self) -> Callable[[int, int], None]:
+        """What to call after each round of a timing that begins now, with the number of rounds done and of all."""
+        started = time.monotonic()
+
+        def tell(done: int, rounds: int) -> None:
+            minutes = (time.monotonic() - started) / done * (rounds - done) / 60
+            self.say(f"round {done} of {rounds}" + (f", about {minutes:.1f} min left" if done < rounds else ""))
+
+        return tell
 
     def _left(self, name: str) -> str:
         """The time left, if what is to come takes as much longer than its estimate as what has passed."""

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from conformance.environments import Options
+from conformance.judge.timing import SPEED_LIMIT
 from conformance.subjects import looks_secret
 from conformance.verdict import FAIL_ON
 from reference.workloads import MNIST_MLP, Workload
 
 BASELINE, CANDIDATE = "baseline", "candidate"
 SIDES = (BASELINE, CANDIDATE)
+OFF = "off"
 
 
 @dataclass(frozen=True)
@@ -58,3 +60,5 @@ class Request:
     shared: Path | None = None
     command: tuple[str, ...] = ()
     fail_on: tuple[str, ...] = FAIL_ON
+    speed: str = OFF
+    speed_limit: float = SPEED_LIMIT

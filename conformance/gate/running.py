@@ -14,17 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from conformance.census import CensusComparison, census, compare_census
-from conformance.checks import Check
+from conformance.checks import Check, Step
 from conformance.ending import NotPossible, WrongUse
 from conformance.environments import Change
 from conformance.gate import equivalence, judging
 from conformance.gate.accepting import Ledgers, is_of
+from conformance.gate.execution_plan import compare_execution
 from conformance.gate.observing import Observer
 from conformance.gate.plan import arbiter_plan, exchange_plan, loaded_label, locked, side_plan
 from conformance.gate.progress import Progress
 from conformance.gate.records import Records
-from conformance.gate.request import BASELINE, CANDIDATE, SIDES, Request
+from conformance.gate.request import BASELINE, CANDIDATE, OFF, SIDES, Request
 from conformance.gate.sides import ReadySide, ReadySides, prepare
+from conformance.gate.speed import compare_speed
 from conformance.observations import Key, Observation
 from conformance.requests import DataMissing
 from conformance.subjects import Subject
@@ -61,9 +63,10 @@ def run_gate(request: Request, progress: Progress) -> Outcome:
             run = _judge(request, sides, observer, ledgers, progress)
         except DataMissing as error:
             raise NotPossible(str(error)) from error
-        seconds = round(time.monotonic() - clock, 1)
-        run = replace(run, started=started.isoformat(timespec="seconds"), seconds=seconds)
-        return Outcome(run, sides, observer.records)
+    run = _with_plan_and_speed(run, request, sides, progress)  # now that the workers that observed have ended
+    seconds = round(time.monotonic() - clock, 1)
+    run = replace(run, started=started.isoformat(timespec="seconds"), seconds=seconds)
+    return Outcome(run, sides, observer.records)
 
 
 @contextmanager
@@ -168,6 +171,33 @@ def _permitted(checks: Sequence[Check]) -> list[str]:
         for check in checks
         if check.contract in _PERMITTED and check.reason
     ]
+
+
+def _with_plan_and_speed(run: Run, request: Request, sides: ReadySides, progress: Progress) -> Run:
+    """The run, with what comparing the execution plans and timing both sides has shown."""
+    with tempfile.TemporaryDirectory(prefix="conformance-") as name:
+        code = stage_code(Path(name, "code"))
+        if request.only.partition("/")[0] in ("", Step.TRAIN):
+            progress.say("comparing the execution plans")
+            found = compare_execution(request, sides, code, Path(name))
+            checks = [
+                _with_command(check, request.command) for check in found.checks if _is_chosen(check, request.only)
+            ]
+            partial = run.partial
+            if partial is not None:
+                partial = Partial(partial.ran + len(checks), partial.total + len(found.checks))
+            run = replace(
+                run,
+                checks=tuple(sorted((*run.checks, *checks), key=lambda check: check.id)),
+                partial=partial,
+                plan_changes=found.changes,
+                warnings=(*run.warnings, *found.warnings),
+            )
+        if request.speed != OFF:
+            progress.say(f"timing by the plan {request.speed}: leave the machine alone until it is done")
+            rows, warnings = compare_speed(request, sides, code, Path(name), progress.round_done())
+            run = replace(run, throughput=tuple(rows), warnings=(*run.warnings, *warnings))
+    return run
 
 
 def _with_command(check: Check, command: Sequence[str]) -> Check:

@@ -20,6 +20,7 @@ OPERATIONS = (
     "native",
     "tutorial",
     "throughput",
+    "plan",
     "ensemble",
     "self_ensemble",
 )

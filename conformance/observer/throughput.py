@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import ceil, isfinite
 from time import perf_counter
 from typing import Any
@@ -26,6 +27,8 @@ def observe(
     session: Session, arguments: dict[str, Any], tensors: dict[str, np.ndarray]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Time `benchmark`, in its `variant`, for `rounds` rounds of at least ROUND_SECONDS each.
+
+    `examples`, where given, is the number of training images to work on; `load` always reads them all.
 
     Facts: `seconds` of each round; `repeats`, how often a round does the work; `samples`, how many the work has
     gone through, counted in what came out of it; `peak_bytes`, the most memory held meanwhile, and
@@ -63,7 +66,9 @@ class Job:
     """What the benchmarks start from: the workload's step functions, its data, and a model with the weights sent."""
 
     def __init__(self, session: Session, arguments: dict[str, Any], tensors: dict[str, np.ndarray]) -> None:
-        self.workload = Workload.from_dict(arguments["workload"])
+        workload = Workload.from_dict(arguments["workload"])
+        examples = min(arguments.get("examples") or workload.train_examples, workload.train_examples)
+        self.workload = replace(workload, train_examples=examples)
         self.steps = session.steps(self.workload)
         self.arguments = arguments
         self.weights = own_weights(self.workload, session.framework, tensors)
@@ -75,8 +80,12 @@ class Job:
         return str(self.arguments["variant"])
 
     def split(self, name: str) -> Split:
-        """The split `train` or `test`."""
-        return self._session.split(self.arguments, name)
+        """The split `train`, as far as it is worked on, or `test`."""
+        split = self._session.split(self.arguments, name)
+        count = self.workload.train_examples
+        if name == "test" or count == len(split.labels):
+            return split
+        return Split(split.images[:count], split.labels[:count], split.inputs[:count], split.targets[:count])
 
     def prepared(self) -> tuple[Any, Any, Any]:
         """A model with the weights sent, the loss function and the optimizer."""
