@@ -149,7 +149,13 @@ def test_what_a_gate_prints_and_writes(
     assert (report / "report.html").exists()
     assert (tmp_path / "summary.md").read_text() == (report / "report.md").read_text()
     assert junit.read_text().count("<failure") == sum(check.failed for check in run.checks)
+    assert call(monkeypatch, "report", str(report)) == 3
+    assert "--record" in capsys.readouterr().err
+    (report / "observations" / "oracle").mkdir(parents=True)
+    page = (report / "report.html").read_text()
+    (report / "report.html").unlink()
     assert call(monkeypatch, "report", str(report)) == 0
+    assert (report / "report.html").read_text() == page
 
 
 def test_a_report_that_is_none(

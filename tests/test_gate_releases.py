@@ -101,10 +101,14 @@ def test_a_flag_only_rounds(words: GateWords) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
 @pytest.mark.parametrize(
-    ("fault", "step"),
-    [(LABEL, "data"), (BFLOAT16, "model"), (LEARNING_RATE, "objective"), (LOSS, "objective")],
+    ("framework", "fault", "step"),
+    [
+        ("tensorflow", LABEL, "data"),
+        ("tensorflow", BFLOAT16, "model"),
+        ("pytorch", LEARNING_RATE, "objective"),
+        ("pytorch", LOSS, "objective"),
+    ],
     ids=["label", "bfloat16", "learning rate", "loss"],
 )
 def test_a_whole_gate_names_the_step_of_a_fault_first(

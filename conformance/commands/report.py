@@ -19,6 +19,8 @@ def draw(directory: Path, names: Sequence[str]) -> int:
     if not directory.is_dir():
         raise WrongUse(f"{directory} is no directory: name one that a run or a gate wrote with --report")
     folder = directory / "observations"
+    if (directory / "verdict.json").exists() and not folder.is_dir():
+        raise NotPossible(f"{folder} is missing, so no figure can be drawn: run again with --record {folder}")
     try:
         workloads = {**WORKLOADS, **{found.name: found for found in map(find_workload, names)}}
         run = verdict_file.read(directory / "verdict.json")
