@@ -111,6 +111,7 @@ def _mlp(name: str, dataset: str, accuracy_threshold: float) -> Workload:
     )
 
 
-MNIST_MLP = _mlp("mnist_mlp", "mnist", accuracy_threshold=0.80)
+# Six standard deviations below the mean of 44 native runs, 0.8617 and 0.0085: docs/measurements.md.
+MNIST_MLP = _mlp("mnist_mlp", "mnist", accuracy_threshold=0.81)
 FASHION_MLP = _mlp("fashion_mlp", "fashion_mnist", accuracy_threshold=0.60)
 WORKLOADS = {workload.name: workload for workload in (MNIST_MLP, FASHION_MLP)}
