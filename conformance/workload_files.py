@@ -111,7 +111,8 @@ def _described(error: BaseException) -> str:
 
 def _line_in(path: Path, error: BaseException) -> str:
     """Where in the file the error arose, if it did there."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
-    if isinstance(error, SyntaxError) and error.filename == str(path):
-        lines = [error.lineno]
+    places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        places.append((error.filename, error.lineno))
+    lines = [line for name, line in places if Path(name) == path.absolute()]
     return f", line {lines[-1]}" if lines and lines[-1] else ""

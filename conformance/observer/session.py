@@ -14,6 +14,8 @@ from reference.workloads import Workload
 
 from .steps import Steps
 
+_DISTRIBUTED = ("keras", "tensorflow", "torch", "torchvision")
+
 
 @dataclass(frozen=True)
 class Split:
@@ -40,15 +42,16 @@ class Session:
     def configure(self) -> None:
         """Import the framework and pin its threads, device and determinism.
 
-        Raises ModuleNotFoundError where it is not installed, NotImportable where it is and does not import,
+        Raises ModuleNotFoundError where it is not installed, NotImportable where it is and does not import for
+        any other reason,
         DeviceMissing where the device is not there.
         """
         package = "oracle" if self.framework == "numpy" else self.framework
         try:
             imports = importlib.import_module(f"reference.{package}.imports")
-        except ModuleNotFoundError:
-            raise
         except Exception as error:
+            if isinstance(error, ModuleNotFoundError) and error.name in _DISTRIBUTED:
+                raise
             kind = "" if isinstance(error, ImportError) else f"{type(error).__name__}: "
             raise NotImportable(f"{kind}{error}") from error
         imports.configure(self.device, self.threads)
