@@ -209,12 +209,19 @@ def test_torchvision_without_torch_s_operators(suite: Suite) -> None:
     assert "Traceback" not in told(result)
 
 
-def test_a_framework_that_is_broken_in_another_way(suite: Suite) -> None:
-    suite.pretend("torch", "raise AttributeError('np.float_ was removed in the NumPy 2.0 release')")
+def test_a_dependency_that_is_missing_is_named(suite: Suite) -> None:
+    suite.pretend("torch", "import a_dependency_of_torch")
     result = suite.run("--framework", "pytorch", "-k", "starts")
     result.assert_outcomes(skipped=1, deselected=1)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert "pytorch: it cannot be imported: AttributeError: np.float_ was removed in the NumPy 2.0" in told(result)
+    assert "pytorch: it cannot be imported: No module named 'a_dependency_of_torch'" in told(result)
+
+
+def test_a_framework_that_raises_on_import_fails(suite: Suite) -> None:
+    suite.pretend("torch", "raise AttributeError('np.float_ was removed in the NumPy 2.0 release')")
+    result = suite.run("--framework", "pytorch", "-k", "starts")
+    result.assert_outcomes(failed=1, deselected=1)
+    assert "pytorch raised AttributeError: np.float_ was removed in the NumPy 2.0 release" in told(result)
 
 
 def test_cuda_where_there_is_none(suite: Suite) -> None:

@@ -14,7 +14,7 @@ from reference.workloads import Workload
 
 from .steps import Steps
 
-_DISTRIBUTED = ("keras", "tensorflow", "torch", "torchvision")
+_NOT_INSTALLED = tuple(f"No module named '{name}'" for name in ("keras", "tensorflow", "torch", "torchvision"))
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,16 @@ class Session:
     def configure(self) -> None:
         """Import the framework and pin its threads, device and determinism.
 
-        Raises ModuleNotFoundError where it is not installed, NotImportable where it is and does not import for
-        any other reason,
-        DeviceMissing where the device is not there.
+        Raises ModuleNotFoundError where it is not installed, NotImportable where something else cannot be
+        imported, DeviceMissing where the device is not there.
         """
         package = "oracle" if self.framework == "numpy" else self.framework
         try:
             imports = importlib.import_module(f"reference.{package}.imports")
-        except Exception as error:
-            if isinstance(error, ModuleNotFoundError) and error.name in _DISTRIBUTED:
+        except ImportError as error:
+            if isinstance(error, ModuleNotFoundError) and str(error).endswith(_NOT_INSTALLED):
                 raise
-            kind = "" if isinstance(error, ImportError) else f"{type(error).__name__}: "
-            raise NotImportable(f"{kind}{error}") from error
+            raise NotImportable(str(error)) from error
         imports.configure(self.device, self.threads)
 
     def steps(self, workload: Workload) -> Steps:
