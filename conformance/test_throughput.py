@@ -54,6 +54,7 @@ def test_throughput(
         "peak_device_memory_bytes": timing.peak_device_bytes,
     }
     benchmark.pedantic(lambda: CLOCK.advance(next(rounds)), rounds=len(timing.seconds))  # type: ignore[no-untyped-call]
+    assert benchmark.stats is not None
     benchmark.stats.iterations = timing.repeats
     row = Throughput(
         name=work.label,
@@ -104,7 +105,7 @@ def test_speed_against_numpy(
     bounds = signed_rank(np.log(ratios), level=0.05)
     benchmark.extra_info |= {"ratio": median(ratios), "ratios": ratios}
     row = Throughput(
-        name=f"{case.framework} {work.label} / {case.partner} {fastest_epoch(case.partner).label}",
+        name=f"{case.framework} {work.label} / {case.partner}",
         group=work.group,
         framework=case.framework,
         device=case.device,

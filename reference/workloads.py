@@ -71,9 +71,7 @@ class Workload:
                 name=p["name"],
                 shape=tuple(p["shape"]),
                 initializer=p["initializer"],
-                layouts={
-                    framework: (name, tuple(axes)) for framework, (name, axes) in p["layouts"].items()
-                },
+                layouts={framework: (name, tuple(axes)) for framework, (name, axes) in p["layouts"].items()},
             )
             for p in values["parameters"]
         )
@@ -113,5 +111,6 @@ def _mlp(name: str, dataset: str, accuracy_threshold: float) -> Workload:
 
 # Six standard deviations below the mean of 44 native runs, 0.8617 and 0.0085: docs/measurements.md.
 MNIST_MLP = _mlp("mnist_mlp", "mnist", accuracy_threshold=0.81)
-FASHION_MLP = _mlp("fashion_mlp", "fashion_mnist", accuracy_threshold=0.60)
+# Likewise of 16 runs in NumPy float32, 0.7532 and 0.0100.
+FASHION_MLP = _mlp("fashion_mlp", "fashion_mnist", accuracy_threshold=0.69)
 WORKLOADS = {workload.name: workload for workload in (MNIST_MLP, FASHION_MLP)}

@@ -212,9 +212,7 @@ def with_ledger() -> Run:
 
 def lacking_a_framework() -> Run:
     run = conforming()
-    missing = NotRun(
-        "tensorflow", "No module named 'tensorflow'; install it", required=True, framework="tensorflow"
-    )
+    missing = NotRun("tensorflow", "No module named 'tensorflow'; install it", required=True, framework="tensorflow")
     return replace(
         run,
         checks=tuple(check for check in run.checks if check.framework == "pytorch"),

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 from packaging.version import Version
-from synthetic_runs import gate, make_check
 
 from conformance.checks import Step, Verdict
 from conformance.ending import NotPossible
 from conformance.environments import Release
 from conformance.gate.bisection import Bisection, Found, Probe, departures
 from conformance.verdict import Run
+from tests.synthetic_runs import gate, make_check
 
 BETWEEN = ("pytorch@candidate", "pytorch@baseline")
 

@@ -12,8 +12,6 @@ from typing import cast
 
 import pytest
 from filelock import FileLock
-from synthetic_runs import conforming, make_check
-from synthetic_runs import gate as gate_run
 
 from conformance import ledger_file, verdict_file
 from conformance.__main__ import main
@@ -26,6 +24,8 @@ from conformance.ending import NotPossible
 from conformance.gate.records import Records
 from conformance.gate.running import Outcome
 from conformance.gate.sides import ReadySides
+from tests.synthetic_runs import conforming, make_check
+from tests.synthetic_runs import gate as gate_run
 
 HERE = f"python:{sys.executable}"
 TOMORROW = str(date.today() + timedelta(days=1))

@@ -130,9 +130,7 @@ def test_error_rate_and_power(difference: float, expected: float) -> None:
     runs = 1000
     first = rng.normal(0.86 + difference, 0.01, (runs, 22))
     second = rng.normal(0.86, 0.01, (runs, 22))
-    found = np.mean(
-        [equivalent(a, b).verdict is Equivalence.EQUIVALENT for a, b in zip(first, second, strict=True)]
-    )
+    found = np.mean([equivalent(a, b).verdict is Equivalence.EQUIVALENT for a, b in zip(first, second, strict=True)])
     assert abs(found - expected) < 4 * np.sqrt(expected * (1 - expected) / runs)
     stated = equivalent(spread(0.86, 0.01, 22), spread(0.86, 0.01, 22, seed=1)).power
     assert stated == pytest.approx(0.896, abs=0.01)

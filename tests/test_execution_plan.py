@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from planted_faults import BFLOAT16, plant
 
 from conformance.cases import Case
 from conformance.checks import Verdict
@@ -19,6 +18,7 @@ from conformance.subjects import Subject
 from conformance.verdict import PlanChange
 from conformance.worker import Worker, stage_code
 from reference.workloads import MNIST_MLP
+from tests.planted_faults import BFLOAT16, plant
 
 CASE = Case(MNIST_MLP, "pytorch", "cuda", "pytorch@baseline", seed=0, side="candidate")
 PLAN: dict[str, dict[str, dict[str, int]]] = {

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from planted_faults import ABORT, BFLOAT16, LABEL, LEARNING_RATE, LOSS, RAISE, WARN, plant
 from rich.console import Console
 
 from conformance.checks import Kind, Verdict
@@ -22,6 +21,7 @@ from conformance.gate.request import Request, SideRequest
 from conformance.gate.running import run_gate
 from conformance.verdict import Run
 from conformance.workload_files import find_workload
+from tests.planted_faults import ABORT, BFLOAT16, LABEL, LEARNING_RATE, LOSS, RAISE, WARN, plant
 
 HERE = f"python:{sys.executable}"
 Gate = Callable[..., Run]

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from planted_faults import BFLOAT16, LABEL, LEARNING_RATE, LOSS, plant
 from rich.console import Console
 
 from conformance.checks import Check, Verdict
@@ -16,6 +15,7 @@ from conformance.commands.gate import GateWords
 from conformance.gate.progress import Progress
 from conformance.gate.running import run_gate
 from conformance.verdict import Run
+from tests.planted_faults import BFLOAT16, LABEL, LEARNING_RATE, LOSS, plant
 
 HERE = f"python:{sys.executable}"
 AGREE = (Verdict.IDENTICAL, Verdict.ROUNDING)

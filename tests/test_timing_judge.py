@@ -26,9 +26,7 @@ def simulate(
     benchmarks: tuple[str, ...] = BENCHMARKS,
 ) -> SpeedRun:
     """Judge a run whose processes vary by exp(deviation · normal), its training step `slow` times as long."""
-    arms = [
-        {name: np.exp(deviation * rng.normal(size=rounds)) for name in benchmarks} for _ in range(len(ARMS))
-    ]
+    arms = [{name: np.exp(deviation * rng.normal(size=rounds)) for name in benchmarks} for _ in range(len(ARMS))]
     arms[1]["train_step"] *= again
     arms[2]["train_step"] *= slow
     return judge_arms(arms)
@@ -141,9 +139,7 @@ def test_the_detectable_change_is_detected_four_times_in_five() -> None:
 
 def test_more_benchmarks_need_stronger_evidence() -> None:
     few = simulate(np.random.default_rng(6), 12, 0.05, benchmarks=("train_step",)).results[0]
-    many = simulate(
-        np.random.default_rng(6), 12, 0.05, benchmarks=("train_step", *map(str, range(35)))
-    ).results[0]
+    many = simulate(np.random.default_rng(6), 12, 0.05, benchmarks=("train_step", *map(str, range(35)))).results[0]
     assert many.detectable > few.detectable
     assert (
         simulate(np.random.default_rng(6), 12, 0.05, benchmarks=("train_step", *map(str, range(50))))
@@ -170,9 +166,7 @@ def test_p_values_are_scipy_s_where_scipy_is_exact(rounds: int) -> None:
 def test_p_values_with_ties_and_zeros_are_those_of_all_sign_flips() -> None:
     differences = np.array([0.0, 0.1, 0.1, -0.1, 0.2, 0.2, 0.3, 0.0, 0.3, -0.2])
     shift = signed_rank(differences, 0.01)
-    exact = stats.wilcoxon(
-        differences, alternative="greater", method=stats.PermutationMethod(n_resamples=10_000)
-    )
+    exact = stats.wilcoxon(differences, alternative="greater", method=stats.PermutationMethod(n_resamples=10_000))
     assert shift.p_above == pytest.approx(exact.pvalue, rel=1e-9)
     nothing = signed_rank(np.zeros(12), 0.01)
     assert (nothing.estimate, nothing.p_above, nothing.p_below) == (0.0, 1.0, 1.0)

@@ -75,9 +75,7 @@ def test_non_finite_numbers_are_strings_and_come_back() -> None:
 
 
 def test_numpy_scalars_in_details_are_written_as_numbers() -> None:
-    check = make_check(
-        Step.DATA, "labels", details={"wrong": np.int64(1), "rows": np.float32(0.5), "at": (1, 2)}
-    )
+    check = make_check(Step.DATA, "labels", details={"wrong": np.int64(1), "rows": np.float32(0.5), "at": (1, 2)})
     text = to_json(with_checks(conforming(), (check,)))
     details = json.loads(text)["checks"][-1]["details"]
     assert details == {"wrong": 1, "rows": 0.5, "at": [1, 2]}
@@ -170,9 +168,7 @@ def test_a_command_filed_with_the_check_wins_and_names_are_quoted() -> None:
 
 
 def test_what_is_allowed_nothing_and_differs_has_an_infinite_ratio() -> None:
-    wrong_label = make_check(
-        Step.DATA, "labels", kind=Kind.EXACT, verdict=Verdict.BREAK, measured=1.0, allowed=0.0
-    )
+    wrong_label = make_check(Step.DATA, "labels", kind=Kind.EXACT, verdict=Verdict.BREAK, measured=1.0, allowed=0.0)
     found = first_divergence([wrong_label])
     assert found is not None
     assert found.ratio == math.inf
@@ -307,9 +303,7 @@ def test_a_bad_document_is_one_line_naming_file_and_remedy(name: str, tmp_path: 
     assert len(message) < 500
 
 
-def test_missing_binary_and_oversized_files_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_binary_and_oversized_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(VerdictUnreadable, match="cannot be read"):
         verdict_file.read(tmp_path / "verdict.json")
     binary = tmp_path / "binary.json"

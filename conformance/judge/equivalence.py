@@ -80,9 +80,7 @@ def equivalent(first: ArrayLike, second: ArrayLike, margin: float = MARGIN) -> E
     a, b = _sample(first, margin), _sample(second, margin)
     seeds = (a.size, b.size)
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        return _without_spread(
-            Equivalence.DIFFERENT, np.nan, seeds, margin, "a run ended in a non-finite accuracy"
-        )
+        return _without_spread(Equivalence.DIFFERENT, np.nan, seeds, margin, "a run ended in a non-finite accuracy")
     if min(seeds) < MINIMUM_SEEDS:
         return _too_few(float(a.mean() - b.mean()) if min(seeds) else np.nan, seeds, margin)
     estimate = float(a.mean() - b.mean())
@@ -106,9 +104,7 @@ def equivalent_pairs(first: ArrayLike, second: ArrayLike, margin: float = MARGIN
         raise ValueError(f"paired runs need the same seeds on both sides, not {a.size} and {b.size}")
     seeds, differences = (a.size, a.size), a - b
     if not np.isfinite(differences).all():
-        return _without_spread(
-            Equivalence.DIFFERENT, np.nan, seeds, margin, "a run ended in a non-finite accuracy"
-        )
+        return _without_spread(Equivalence.DIFFERENT, np.nan, seeds, margin, "a run ended in a non-finite accuracy")
     if a.size < MINIMUM_SEEDS:
         return _too_few(float(differences.mean()) if a.size else np.nan, seeds, margin)
     error = 0.0 if np.ptp(differences) == 0 else float(stats.sem(differences))
@@ -180,9 +176,7 @@ def _without_spread(
     return EquivalenceResult(verdict, estimate, nan, nan, nan, nan, seeds, margin, nan, nan, reason)
 
 
-def _decide(
-    estimate: float, error: float, freedom: float, seeds: tuple[int, int], margin: float
-) -> EquivalenceResult:
+def _decide(estimate: float, error: float, freedom: float, seeds: tuple[int, int], margin: float) -> EquivalenceResult:
     """The verdict from an estimate with its standard error and degrees of freedom."""
     reach = float(stats.t.isf(ALPHA, freedom)) * error
     low, high = estimate - reach, estimate + reach

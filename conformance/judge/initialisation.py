@@ -102,9 +102,7 @@ def _judge(name: str, sample: NDArray[np.floating], law: Law, allowed: float) ->
         p = tests[worst]
         reason = f"{worst}: p = {p:.2g} under {law.name}, rejected below {allowed:.2g}"
     deviation = float(np.sqrt(np.mean(values**2)))
-    return LawResult(
-        name, law.name, not broken and p >= allowed, p, allowed, deviation, expected, values.size, reason
-    )
+    return LawResult(name, law.name, not broken and p >= allowed, p, allowed, deviation, expected, values.size, reason)
 
 
 def _broken_rule(values: NDArray[np.float64], law: Law) -> str:

@@ -81,9 +81,7 @@ def _distribution(ranks: tuple[int, ...]) -> NDArray[np.float64]:
     return np.minimum(np.cumsum(weights), 1.0)
 
 
-def _bounds(
-    means: NDArray[np.float64], distribution: NDArray[np.float64], level: float
-) -> tuple[float, float]:
+def _bounds(means: NDArray[np.float64], distribution: NDArray[np.float64], level: float) -> tuple[float, float]:
     """The lower and the upper bound, each missed with a probability of at most `level`."""
     within = np.flatnonzero(distribution <= level)
     if not within.size:

@@ -64,9 +64,7 @@ class SpeedRun:
     def verdict(self) -> SpeedVerdict:
         """The run's verdict: `slower` before `unresolved` before `same` before `faster`."""
         order = (SpeedVerdict.SLOWER, SpeedVerdict.UNRESOLVED, SpeedVerdict.SAME, SpeedVerdict.FASTER)
-        return min(
-            (result.verdict for result in self.results), key=order.index, default=SpeedVerdict.UNRESOLVED
-        )
+        return min((result.verdict for result in self.results), key=order.index, default=SpeedVerdict.UNRESOLVED)
 
 
 def orders(plan: str, seed: int) -> tuple[tuple[str, ...], ...]:

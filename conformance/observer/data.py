@@ -12,9 +12,7 @@ from .digests import batch_digest
 from .session import Session
 
 
-def observe(
-    session: Session, arguments: dict[str, Any], tensors: Any
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def observe(session: Session, arguments: dict[str, Any], tensors: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Tensors `data/<split>/{images,labels,one_hot,inputs}`, `data/inside/levels`; facts: dtypes, first epoch."""
     workload = Workload.from_dict(arguments["workload"])
     steps = session.steps(workload)

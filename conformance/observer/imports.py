@@ -23,9 +23,7 @@ _RECORDED_VARIABLES = (
 )
 
 
-def observe(
-    session: Session, arguments: dict[str, Any], tensors: Any
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def observe(session: Session, arguments: dict[str, Any], tensors: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Facts: versions, devices, settings in force, variants, warnings at start, platform, environment variables."""
     from reference.workloads import Workload
 

@@ -11,9 +11,7 @@ from reference.workloads import Workload
 from .session import Session
 
 
-def observe(
-    session: Session, arguments: dict[str, Any], tensors: Any
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def observe(session: Session, arguments: dict[str, Any], tensors: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Train the whole job once per seed with the initialiser `glorot` or the one `shipped`.
 
     Tensors: `native/predictions` uint8 (seeds, test images), `native/labels` (test images,),

@@ -23,9 +23,7 @@ def observe(
     loss_function = steps.build_loss(workload)
     optimizer = steps.build_optimizer(model, workload)
     batch = slice(0, workload.batch_size)
-    loss, gradients = steps.loss_and_gradients(
-        model, loss_function, train.inputs[batch], train.targets[batch]
-    )
+    loss, gradients = steps.loss_and_gradients(model, loss_function, train.inputs[batch], train.targets[batch])
     observed = {"objective/loss": steps.to_numpy(loss)}
     observed.update({f"objective/gradient/{name}": array for name, array in gradients.items()})
     steps.apply_gradients(model, optimizer, gradients)

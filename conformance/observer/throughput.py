@@ -112,7 +112,8 @@ class Calls:
         self._function = function
         self._count = count
         self._synchronize = synchronize
-        self._last = function()
+        self._samples = 0
+        function()
 
     def __call__(self, rounds: int, repeats: int) -> list[float]:
         """The seconds of each round."""
@@ -120,15 +121,18 @@ class Calls:
         for _ in range(rounds):
             self._synchronize()
             started = perf_counter()
-            for _ in range(repeats):
-                self._last = self._function()
+            for _ in range(repeats - 1):
+                self._function()
+            result = self._function()
             self._synchronize()
             seconds.append(perf_counter() - started)
+            self._samples = self._count(result)
+            del result  # or the next round would hold two
         return seconds
 
     def samples(self) -> int:
         """The samples of one call."""
-        return self._count(self._last)
+        return self._samples
 
 
 class Epochs:

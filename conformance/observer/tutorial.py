@@ -10,9 +10,7 @@ from reference.workloads import Workload
 from .session import Session
 
 
-def observe(
-    session: Session, arguments: dict[str, Any], tensors: Any
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def observe(session: Session, arguments: dict[str, Any], tensors: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Facts: the exception if the framework raised one, otherwise configuration, epoch losses and accuracy."""
     workload = Workload.from_dict(arguments["workload"])
     session.steps(workload).seed_everything(arguments["seed"])

@@ -113,9 +113,8 @@ def _speed(run: Run) -> str:
         for row in run.throughput
         if row.ratio is not None
     ]
-    if compared:
-        names = ("benchmark", "candidate/baseline time", "95 % interval", "could see", "verdict")
-        return _table("Speed", names, compared)
+    over = "candidate/baseline time" if run.baseline else "time over NumPy's"
+    speeds = _table("Speed", ("benchmark", over, "95 % interval", "could see", "verdict"), compared)
     measured = [
         (
             row.group,
@@ -126,7 +125,8 @@ def _speed(run: Run) -> str:
         for row in run.throughput
         if row.samples_per_second is not None
     ]
-    return _table("Throughput", ("step", "benchmark", "samples/s", "peak memory"), measured)
+    throughput = _table("Throughput", ("step", "benchmark", "samples/s", "peak memory"), measured)
+    return "\n\n".join(part for part in (throughput, speeds) if part)
 
 
 def _table(title: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
