@@ -23,8 +23,11 @@ from conformance.contracts import throughput as contract
 from conformance.observations import Key, Observation
 from conformance.observer import throughput
 from conformance.observer.throughput import ROUND_SECONDS, Calls, Epochs, measure
+from conformance.report import markdown, terminal
 from conformance.requests import request_for
+from conformance.verdict import Throughput
 from reference.workloads import MNIST_MLP
+from tests import synthetic_runs
 
 ROOT = Path(__file__).resolve().parents[1]
 SUITE = "conformance/test_throughput.py"
@@ -179,6 +182,18 @@ def test_every_benchmark_can_be_asked_for(framework: str) -> None:
         assert request.arguments["variant"] == (benchmark.variant.name if benchmark.variant else "")
     with pytest.raises(KeyError, match="no benchmark 'nap'"):
         named(framework, "nap")
+
+
+def test_a_run_shows_its_speeds_beside_its_throughput() -> None:
+    run = synthetic_runs.conforming()
+    ratio = Throughput("pytorch epoch-tensors / numpy", "train: epoch", "pytorch", ratio=2.5, low=2.25, high=2.75)
+    run = replace(run, throughput=(*run.throughput, ratio))
+    for text in (markdown.page(run), terminal.as_text(run, width=120)):
+        assert "time over NumPy's" in text
+        assert "2.500" in text
+        assert "candidate/baseline" not in text
+    assert "samples/s" in markdown.page(run)
+    assert "candidate/baseline" in markdown.page(synthetic_runs.gate())
 
 
 def _pytest(*arguments: str, python_path: Path | None = None) -> subprocess.CompletedProcess[str]:
