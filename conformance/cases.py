@@ -95,7 +95,8 @@ def train_cases(options: Options) -> Iterator[Case]:
         for variant in (*TRAIN, *FULL):
             if variant.framework == case.framework and (case.has_oracle or variant.name != "tutorial"):
                 for seed in range(options.seeds if variant.complete else 1):
-                    yield replace(case, variant=variant, seed=seed, partner="oracle")
+                    partner = "oracle" if case.has_oracle else ""
+                    yield replace(case, variant=variant, seed=seed, partner=partner)
 
 
 def counterpart_cases(options: Options) -> Iterator[Case]:
