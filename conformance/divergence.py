@@ -15,7 +15,8 @@ from conformance.checks import Check, Kind, Step, Verdict
 # comes last.
 _STAGES = (
     ("configuration", "settings", "versions", "parameter_count", "parameter_total", "parameter_shapes"),
-    ("train", "test", "batches", "initial"),
+    ("train", "batches", "initial"),
+    ("test",),
     ("logits", "probabilities"),
     ("loss", "losses", "epoch_losses"),
     ("gradient",),
