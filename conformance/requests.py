@@ -34,10 +34,20 @@ class DataMissing(Exception):
 
 
 def data_directory(dataset: str, source: str = "embedded") -> str:
-    """Where the data set's files are, or where a download is kept. Raises DataMissing where there are none."""
+    """Where the data set's files are, or where a download is kept; empty where the workload's own `load` knows.
+
+    Raises DataMissing where there are no files, or no place for them.
+    """
+    if dataset not in data.FOLDERS:
+        return ""
     if source == "download":
         folder = cache_directory() / "downloads"
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataMissing(
+                f"{dataset}: {folder} cannot be made ({error.strerror}): set CONFORMANCE_CACHE to another directory"
+            ) from error
         return str(folder)
     found = data.DIRECTORY if dataset == "mnist" else data.find_fashion()
     if found is None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from conformance import Workload
+from conformance.observations import Key
+from conformance.requests import DataMissing, request_for
 from conformance.workload_files import WorkloadUnusable, find_workload
 from reference.workloads import FASHION_MLP, MNIST_MLP
 
@@ -156,4 +158,17 @@ def test_an_entry_point_that_cannot_be_used(
     with pytest.raises(WorkloadUnusable) as refused:
         find_workload("bad")
     assert message in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_data_set_of_ones_own_needs_no_directory_of_ours() -> None:
+    own = replace(find_workload(str(TOY)), dataset="irises")
+    assert request_for(Key("toy", "pytorch", "data"), own).arguments["data_directory"] == ""
+
+
+def test_a_download_without_a_place_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CONFORMANCE_CACHE", str(tmp_path / "file"))
+    with pytest.raises(DataMissing, match=r"cannot be made \(Not a directory\): set CONFORMANCE_CACHE") as refused:
+        request_for(Key("mnist_mlp", "pytorch", "data"), MNIST_MLP, "download")
     assert len(str(refused.value).splitlines()) == 1
