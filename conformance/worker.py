@@ -255,6 +255,7 @@ class Worker:
 def _start(subject: Subject, code: Path, log: Path) -> subprocess.Popen[bytes]:
     # -I takes PYTHONUNBUFFERED away with the rest, hence -u.
     isolation = ["-I", "-u"] if subject.is_built_in else []
+    variables = subject.worker_environment()
     try:
         stderr = log.open("ab")
     except OSError as error:
@@ -269,7 +270,7 @@ def _start(subject: Subject, code: Path, log: Path) -> subprocess.Popen[bytes]:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env=subject.worker_environment(),
+                env=variables,
                 start_new_session=os.name == "posix",
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )

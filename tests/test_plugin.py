@@ -77,6 +77,8 @@ class Suite:
         self.temporary = pytester.mkdir("temporary")
         monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(self.packages), str(ROOT)]))
         monkeypatch.setenv("TMPDIR", str(self.temporary))
+        for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
+            monkeypatch.delenv(name)
         monkeypatch.setattr("tempfile.tempdir", None)
         monkeypatch.syspath_prepend(str(ROOT))
         self.write("test_imports", SUITE)

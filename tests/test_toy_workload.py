@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -24,7 +25,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     report = tmp_path_factory.mktemp("report")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "conformance", "-k", SELECTED]
     command += ["--workload", "tests/workloads/toy.py", "--framework", "pytorch", "--report", str(report)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    # Under xdist this would tell the other pytest that it is one of xdist's processes.
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
     assert (report / "verdict.json").exists(), done.stdout + done.stderr
     verdict: dict[str, Any] = json.loads((report / "verdict.json").read_text(encoding="utf-8"))
     return {**verdict, "pytest": done.returncode, "output": done.stdout}

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from conformance.subjects import Subject
-from conformance.worker import ObservationFailed, Worker, WorkerFailed
+from conformance.worker import ObservationFailed, WorkerFailed
 from tests.planted_workers import PATIENCE_SECONDS, Planted, exchange, interpreter
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="these ways to fail are POSIX's")
@@ -376,6 +376,7 @@ def test_a_caller_s_path_reaches_frameworks_but_not_the_oracle(planted: Planted,
 
 
 @pytest.mark.parametrize("threads", ["0", "-1", "many", ""])
-def test_a_thread_count_that_is_none_is_refused(threads: str) -> None:
+def test_a_thread_count_that_is_none_is_refused(planted: Planted, threads: str) -> None:
     with pytest.raises(ValueError, match=f"OMP_NUM_THREADS={threads}: give a whole number of threads"):
-        Worker(Subject("numpy", environment={"OMP_NUM_THREADS": threads}), Path("code"), Path("log"))
+        planted.start(Subject("numpy", environment={"OMP_NUM_THREADS": threads}))
+    assert not planted.log.exists()
