@@ -149,6 +149,8 @@ def group_of(nodeid: str) -> str:
         return path
     framework = re.search(r"-(tensorflow|pytorch|numpy)-", name)
     subject = framework.group(1) if framework else "suite"
+    if path.endswith("test_catalogue.py"):
+        return f"{subject} catalogue"
     for slow in ("compiled", "native", "xla"):
         if slow in name:
             return f"{subject} {slow}"

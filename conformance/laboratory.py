@@ -51,6 +51,10 @@ class Laboratory:
         """The data as the oracle reads them, or as the framework does where the workload may bring its own."""
         return self._observe(case, "oracle", "cpu", "data", "") if case.has_oracle else self.observe(case, "data")
 
+    def formulas(self, case: Case, family: str) -> Observation:
+        """The oracle's observation of a family of the catalogue."""
+        return self._observe(case, "oracle", "cpu", "catalogue", family)
+
     def trained(self, case: Case, variant: Variant | None = None) -> Observation:
         """The training run of the case's variant, or of the given one, or of the framework's complete one."""
         chosen = variant or case.variant or complete_variant(case.framework)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from conformance import ledger_file
+from conformance.catalogue import divergences
 from conformance.contracts import KNOWN_CONTRACTS
 from conformance.ledger import Entry
 from conformance.ledger_file import LedgerError
@@ -99,7 +100,7 @@ def read_options(config: pytest.Config) -> Options:
             report=_directory(config, "--report"),
             record=_directory(config, "--record"),
             baseline=_existing(config, "--baseline"),
-            own_ledger=ledger_file.load(ledger_file.OWN, KNOWN_CONTRACTS),
+            own_ledger=(*ledger_file.load(ledger_file.OWN, KNOWN_CONTRACTS), *divergences.ledger_entries()),
             user_ledger=_user_ledger(config),
             frameworks_chosen=bool(chosen),
         )

@@ -16,6 +16,9 @@ import pytest
 
 from conformance import cases, ledger
 from conformance.cases import Case
+from conformance.catalogue import WORKLOAD as CATALOGUE
+from conformance.catalogue import cases as catalogue_cases
+from conformance.catalogue.cases import EntryCase
 from conformance.checks import Check, Step
 from conformance.collector import Collector
 from conformance.contracts.filing import holds
@@ -96,7 +99,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker("each")
     if marker is None:
         return
-    generated = cases.GENERATORS[marker.args[0]](metafunc.config.stash[_OPTIONS])
+    generator = {**cases.GENERATORS, **catalogue_cases.GENERATORS}[marker.args[0]]
+    generated = generator(metafunc.config.stash[_OPTIONS])
     parameters = [
         pytest.param(case, id=case.id, marks=[pytest.mark.full] if case.is_full else []) for case in generated
     ]
@@ -159,7 +163,7 @@ def laboratory(pytestconfig: pytest.Config, options: Options) -> Iterator[Labora
         observations,
         stage_code(code),
         options.subjects,
-        {workload.name: workload for workload in options.workloads},
+        {workload.name: workload for workload in (*options.workloads, CATALOGUE)},
         options.data_source,
     )
     yield Laboratory(collector)
@@ -210,6 +214,8 @@ def _unobserved(item: pytest.Item, reason: str) -> list[Check]:
     case = item.callspec.params.get("case") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
     if not isinstance(case, Case):
         return []
+    if isinstance(case, EntryCase):
+        return [holds(case, case.step, f"catalogue/{case.entry.name}/observed", False, f"{item.name}: {reason}")]
     step = case.benchmark.step if case.benchmark else Step(item.path.stem.removeprefix("test_"))
     return [holds(case, step, "observed", False, f"{item.name}: {reason}")]
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from conformance import benchmarks, initial_weights
 from conformance.cache import cache_directory
+from conformance.catalogue import asking
 from conformance.observations import Key
 from conformance.variants import EVALUATE, FASTEST, complete_variant, doubling, train_variant
 from reference import data
@@ -63,12 +64,13 @@ def request_for(key: Key, workload: Workload, data_source: str = "embedded") -> 
 
     Raises KeyError for an unknown operation or variant, DataMissing where there is no data.
     """
-    arguments: dict[str, Any] = {
-        "workload": workload.as_dict(),
-        "data_directory": data_directory(workload.dataset, data_source),
-        "data_source": data_source,
-        "seed": key.seed,
-    }
+    if key.operation == "catalogue":
+        return Request(
+            key.operation, asking.arguments(key.variant), asking.tensors(key.variant, key.framework, key.seed)
+        )
+    arguments: dict[str, Any] = {"workload": workload.as_dict(), "data_source": data_source, "seed": key.seed}
+    if key.operation != "imports":
+        arguments["data_directory"] = data_directory(workload.dataset, data_source)
     more, locked = _SPECIFIC[key.operation](key, workload)
     weights = initial_weights.draw(workload, key.seed) if locked else {}
     return Request("train" if key.operation == "repeat" else key.operation, {**arguments, **more}, weights)

@@ -51,4 +51,5 @@ KNOWN_CONTRACTS = (
     "*/warnings",
     "*/observed/*",
     "*/unreadable",
+    "*/catalogue/*",
 )

@@ -23,6 +23,7 @@ OPERATIONS = (
     "plan",
     "ensemble",
     "self_ensemble",
+    "catalogue",
 )
 
 _session: Session | None = None

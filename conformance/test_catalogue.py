@@ -1,0 +1,40 @@
+"""The catalogue: common components of both frameworks, one by one."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.catalogue.cases import EntryCase
+from conformance.census import NotRun
+from conformance.contracts import catalogue
+from conformance.laboratory import Laboratory, NotAvailable, Verify
+from conformance.observations import Observation
+
+
+@pytest.mark.each("catalogue entry")
+def test_entry(case: EntryCase, laboratory: Laboratory, verify: Verify) -> None:
+    """Outputs and gradients by the entry's formula, the bits of repeated calls, the defaults."""
+    observed = laboratory.observe(case, "catalogue", case.family.name)
+    _skip_absent(case, laboratory, observed)
+    verify(catalogue.entry(case, observed, _oracle(case, laboratory)))
+
+
+@pytest.mark.each("catalogue pair")
+def test_frameworks_agree(case: EntryCase, laboratory: Laboratory, verify: Verify) -> None:
+    """Outputs and gradients of the two forms; where they cannot agree, by what the entry declares."""
+    observed = laboratory.observe(case, "catalogue", case.family.name)
+    other = laboratory.partner(case, "catalogue", case.family.name)
+    for side in (observed, other):
+        _skip_absent(case, laboratory, side)
+    verify(catalogue.pair(case, observed, other, _oracle(case, laboratory)))
+
+
+def _oracle(case: EntryCase, laboratory: Laboratory) -> Observation | None:
+    return laboratory.formulas(case, case.family.name) if case.entry.oracle is not None else None
+
+
+def _skip_absent(case: EntryCase, laboratory: Laboratory, observed: Observation) -> None:
+    reason = catalogue.absence(case, observed, lambda: laboratory.versions(case))
+    if reason:
+        framework = observed.key.framework
+        raise NotAvailable(NotRun(case.entry.name, reason, framework=framework, variant=case.family.name))
