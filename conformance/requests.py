@@ -64,9 +64,11 @@ def request_for(key: Key, workload: Workload, data_source: str = "embedded") -> 
 
     Raises KeyError for an unknown operation or variant, DataMissing where there is no data.
     """
-    if key.operation == "catalogue":
+    if key.operation in ("catalogue", "catalogue_compiled"):
         return Request(
-            key.operation, asking.arguments(key.variant), asking.tensors(key.variant, key.framework, key.seed)
+            key.operation,
+            asking.arguments(key.variant, key.operation),
+            asking.tensors(key.variant, key.framework, key.seed),
         )
     arguments: dict[str, Any] = {"workload": workload.as_dict(), "data_source": data_source, "seed": key.seed}
     if key.operation != "imports":

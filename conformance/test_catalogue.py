@@ -29,6 +29,15 @@ def test_frameworks_agree(case: EntryCase, laboratory: Laboratory, verify: Verif
     verify(catalogue.pair(case, observed, other, _oracle(case, laboratory)))
 
 
+@pytest.mark.compiled
+@pytest.mark.each("catalogue entry compiled")
+def test_compiled(case: EntryCase, laboratory: Laboratory, verify: Verify) -> None:
+    """The entries that are also run compiled: by tf.function, XLA, torch.compile."""
+    observed = laboratory.observe(case, "catalogue_compiled", case.family.name)
+    _skip_absent(case, laboratory, observed)
+    verify(catalogue.compiled(case, observed, laboratory.formulas(case, case.family.name)))
+
+
 def _oracle(case: EntryCase, laboratory: Laboratory) -> Observation | None:
     return laboratory.formulas(case, case.family.name) if case.entry.oracle is not None else None
 

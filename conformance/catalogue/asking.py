@@ -13,9 +13,10 @@ from reference.catalogue.drawing import drawn
 from reference.catalogue.entries import Entry
 
 
-def arguments(family: str) -> dict[str, Any]:
-    """The arguments of the operation `catalogue`: the family, and its entries by name."""
-    return {"family": family, "entries": [entry.name for entry in catalogue.family(family).entries]}
+def arguments(family: str, operation: str) -> dict[str, Any]:
+    """The arguments of the operations `catalogue` and `catalogue_compiled`: the family, and its entries by name."""
+    chosen = [e.name for e in catalogue.family(family).entries if e.compiled or operation == "catalogue"]
+    return {"family": family, "entries": chosen}
 
 
 def tensors(family: str, framework: str, seed: int) -> dict[str, NDArray[Any]]:

@@ -65,4 +65,13 @@ def pair_cases(options: Options) -> Iterator[EntryCase]:
                 yield entry_case(family, entry, "tensorflow", "pytorch")
 
 
-GENERATORS = {"catalogue entry": entry_cases, "catalogue pair": pair_cases}
+def compiled_cases(options: Options) -> Iterator[EntryCase]:
+    """Every entry that is also run compiled, in every framework."""
+    yield from (case for case in entry_cases(options) if case.entry.compiled)
+
+
+GENERATORS = {
+    "catalogue entry": entry_cases,
+    "catalogue pair": pair_cases,
+    "catalogue entry compiled": compiled_cases,
+}

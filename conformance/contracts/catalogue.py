@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from packaging.specifiers import SpecifierSet
+from scipy import stats
 
 from conformance.catalogue import NAME
 from conformance.catalogue.cases import EntryCase
 from conformance.catalogue.divergences import contract
 from conformance.checks import Check, Kind, Verdict, Where
 from conformance.contracts.filing import exactly, file, holds
-from conformance.judge import exact, rounding
+from conformance.judge import exact, initialisation, rounding
 from conformance.judge.comparison import Comparison, broken, number
 from conformance.observations import Observation
 from reference.catalogue.entries import INFERENCE, TRAINING, Divergence
@@ -62,6 +63,8 @@ def _entry(case: EntryCase, observed: Observation, oracle: Observation | None) -
     if fault := _fault(case, facts, oracle):
         yield fault
         return
+    if case.entry.kind == "sample":
+        yield from _sampled(case, observed)
     for mode in case.entry.modes:
         found = _tensors(case, mode, observed)
         for name, expected in _expected(case, case.framework, mode, observed, oracle).items():
@@ -76,6 +79,13 @@ def _entry(case: EntryCase, observed: Observation, oracle: Observation | None) -
             f"{different} differ in their bits from one of {told['calls']} calls to the next",
             told["calls"],
         )
+    if case.entry.kind == "saving":
+        loaded = _tensors(case, "loaded", observed)
+        for name, array in loaded.items():
+            saved = _tensors(case, INFERENCE, observed)[name]
+            comparison = exact.compare(name, array, saved)
+            yield file(case, case.step, _name(case, "loaded", name), Kind.EXACT, comparison)
+        yield holds(case, case.step, _name(case, "loaded"), bool(loaded), "the saved component was not loaded")
     form = case.entry.form(case.framework)
     if form.shipped:
         shipped = {name: _single(value) for name, value in facts["shipped"].items()}
@@ -120,6 +130,52 @@ def absence(case: EntryCase, observed: Observation, versions: Callable[[], Mappi
     return f"{missing} is absent in {package} {version} (there with {package}{wanted})"
 
 
+def compiled(case: EntryCase, observed: Observation, oracle: Observation) -> Iterator[Check]:
+    """Of one entry, compiled in every way that the framework has: every tensor within its allowance."""
+    facts = observed.facts["entries"][case.entry.name]
+    if fault := _fault(case, facts, oracle):
+        yield _repeatable(case, fault)
+        return
+    for compiler in facts["compilers"]:
+        for mode in case.entry.modes:
+            found = _tensors(case, f"{compiler}/{mode}", observed)
+            for name, expected in _expected(case, case.framework, mode, observed, oracle).items():
+                where = "/".join(("compiled", compiler, mode))
+                yield _repeatable(case, _compared(case, where, name, found.get(name), expected.values, expected))
+
+
+def _sampled(case: EntryCase, observed: Observation) -> Iterator[Check]:
+    """Random numbers follow the law that the entry gives for the framework."""
+    laws = case.entry.settings["law"]
+    law = law_of(laws[case.framework] if isinstance(laws, Mapping) else laws)
+    samples = {name: array for name, array in _tensors(case, INFERENCE, observed).items() if name.startswith("output")}
+    for result in initialisation.judge_initialisation(samples, dict.fromkeys(samples, law)):
+        comparison = Comparison(
+            verdict=Verdict.IDENTICAL if result.holds else Verdict.BREAK,
+            measured=result.p,
+            allowed=result.allowed,
+            where=Where(result.name),
+            elements=result.elements,
+            reason=result.reason,
+        )
+        yield file(case, case.step, _name(case, "law", result.name), Kind.STATISTICAL, comparison, law=result.law)
+
+
+def law_of(words: tuple[str, float]) -> initialisation.Law:
+    """The law that an entry names: `uniform` within a limit, `normal` or `truncated_normal` of a deviation, `zeros`.
+
+    Truncated at two deviations of the normal that is cut, as in Keras and in `torch.nn.init.trunc_normal_(a=-2 std,
+    b=2 std)`; the deviation is that of the normal before it is cut.
+    """
+    name, size = words
+    if name == "uniform":
+        return initialisation.uniform(size)
+    if name == "zeros":
+        return initialisation.ZEROS
+    distributions = {"normal": stats.norm(0, size), "truncated_normal": stats.truncnorm(-2, 2, 0, size)}
+    return initialisation.Law(f"{name} of deviation {size:.6g}", distributions[name])
+
+
 def _fault(case: EntryCase, facts: Mapping[str, Any], oracle: Observation | None) -> Check | None:
     """The break of an entry that could not be observed; None where it was."""
     ours = oracle.facts["entries"][case.entry.name] if oracle is not None else {}
@@ -152,7 +208,7 @@ def _expected(
 ) -> dict[str, Expected]:
     """What is expected of every tensor, in the framework's names and layouts."""
     if oracle is None:
-        return _by_itself(case, mode, observed)
+        return _by_itself(case, mode, observed) if case.entry.kind == "call" else {}
     constant = observed.facts["entries"][case.entry.name]["modes"][mode]["constant"]
     values, allowed = (_laid_out(case, framework, arrays, constant) for arrays in _by_formula(case, mode, oracle))
     return {name: Expected(array, allowed[name].astype(np.float64), Kind.ROUNDING) for name, array in values.items()}
@@ -160,16 +216,20 @@ def _expected(
 
 def _by_formula(case: EntryCase, mode: str, oracle: Observation) -> tuple[Arrays, Arrays]:
     """The oracle's tensors, and what is allowed of every element, under the entry's weight names."""
-    values: Arrays = {}
+    values = _tensors(case, mode, oracle)
+    stored = {name: f"{case.entry.name}/deviation/{mode}/{name}" for name in values}
+    judged: Arrays = {}
+    for name, place in stored.items():
+        if place in oracle.tensors and not case.entry.exact:
+            judged[name] = np.where(np.isfinite(values[name]), values[name], 0.0)
+            judged[f"{rounding.DEVIATION}{name}"] = oracle.tensors[place]
+    limits = rounding.allowances(judged)
     allowed: Arrays = {}
-    for name, array in _tensors(case, mode, oracle).items():
-        values[name] = array
+    for name, array in values.items():
         allowed[name] = np.zeros(array.shape)
-        deviation = oracle.tensors.get(f"{case.entry.name}/deviation/{mode}/{name}")
-        if deviation is not None and not case.entry.exact:
-            finite = np.where(np.isfinite(array), array, 0.0)
-            limit = rounding.allowances({name: finite, f"{rounding.DEVIATION}{name}": deviation})[name]
-            allowed[name] += np.where(oracle.tensors[f"{case.entry.name}/exact/{mode}/{name}"], 0.0, limit)
+        if name in limits:
+            certain = oracle.tensors[f"{case.entry.name}/exact/{mode}/{name}"]
+            allowed[name] += np.where(certain, 0.0, limits[name])
     return values, allowed
 
 

@@ -8,15 +8,17 @@ Arguments: `family`, `entries` (names), `moved` (names of entries without a form
 from __future__ import annotations
 
 import importlib
+import tempfile
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from reference.catalogue import entries as catalogue
 from reference.catalogue import find, running
-from reference.catalogue.entries import Divergence, Entry, Form
+from reference.catalogue.entries import INFERENCE, TRAINING, Divergence, Entry, Form
+from reference.catalogue.loading import in_fresh_process, keep
 
 from .session import Session
 
@@ -27,49 +29,69 @@ Arrays = dict[str, np.ndarray]
 def observe(session: Session, arguments: dict[str, Any], tensors: Arrays) -> tuple[dict[str, Any], Arrays]:
     """Facts: under `entries` each entry's own, or its `error`, or what is `absent`. Tensors: `<entry>/<tensor>`."""
     runner = importlib.import_module(f"reference.{session.framework}.catalogue")
+    with tempfile.TemporaryDirectory() as directory:
+        kept = Path(directory)
+        facts, observed = each_entry(arguments, tensors, lambda entry, sent: _observed(runner, entry, sent, kept))
+        saved = sorted(path.stem for path in kept.glob("*.npz"))
+        if saved:
+            loaded = in_fresh_process(session.framework, session.device, arguments["family"], kept, saved)
+            for name, outputs in loaded.items():
+                observed.update({f"{name}/loaded/{tensor}": array for tensor, array in outputs.items()})
+    return {"entries": facts}, observed
+
+
+def each_entry(
+    arguments: dict[str, Any], tensors: Arrays, observe_one: Callable[[Entry, Arrays], tuple[dict[str, Any], Arrays]]
+) -> tuple[dict[str, Any], Arrays]:
+    """Facts and tensors of every entry asked for; of one that raises, the error."""
     facts: dict[str, Any] = {}
     observed: Arrays = {}
     for name in arguments["entries"]:
-        entry = find(arguments["family"], name)
-        sent = _under(name, tensors)
         try:
-            if session.framework == "oracle":
-                facts[name], found = {}, _formula(runner, entry, sent)
-            else:
-                facts[name], found = _entry(runner, entry, sent)
+            facts[name], found = observe_one(find(arguments["family"], name), under(name, tensors))
         except running.Absent as error:
             facts[name], found = {"absent": str(error)}, {}
         except Exception as error:
-            facts[name], found = {"error": _described(error)}, {}
+            facts[name], found = {"error": described(error)}, {}
         observed.update({f"{name}/{tensor}": array for tensor, array in found.items()})
-    return {"entries": facts}, observed
+    return facts, observed
+
+
+def _observed(runner: Any, entry: Entry, sent: Arrays, directory: Path) -> tuple[dict[str, Any], Arrays]:
+    if hasattr(runner, "FRAMEWORK"):
+        return _entry(runner, entry, sent, directory)
+    return {}, _formula(runner, entry, sent) if entry.oracle is not None else {}
 
 
 def _formula(runner: Any, entry: Entry, sent: Arrays) -> Arrays:
     """The oracle's tensors, `<mode>/<tensor>`, with `deviation/<mode>/<tensor>` and `exact/<mode>/<tensor>`."""
     found: Arrays = {}
     for mode in entry.modes:
-        for name, array in runner.observe(entry, _under("input", sent), _under("weight", sent), mode).items():
+        for name, array in runner.observe(entry, under("input", sent), under("weight", sent), mode).items():
             prefix, _, rest = name.partition("/")
             marked = prefix in ("deviation", "exact")
             found[f"{prefix}/{mode}/{rest}" if marked else f"{mode}/{name}"] = array
     return found
 
 
-def _entry(runner: Any, entry: Entry, sent: Arrays) -> tuple[dict[str, Any], Arrays]:
+def _entry(runner: Any, entry: Entry, sent: Arrays, directory: Path) -> tuple[dict[str, Any], Arrays]:
     """One entry in one framework: every mode, repeated; its own float64 run where there is no formula; defaults."""
     form = entry.form(runner.FRAMEWORK)
-    _require(form, runner)
+    require(form, runner)
     found: Arrays = {}
     facts: dict[str, Any] = {
-        "shipped": running.defaults(form, runner.MODULES, {}),
+        "shipped": running.defaults(form, runner.MODULES, runner.names_for_defaults(entry.kind)),
         "signature": running.signature(form, runner.MODULES),
         "modes": {},
     }
     for mode in entry.modes:
-        facts["modes"][mode], tensors = _mode(runner, entry, form, sent, mode)
+        component = component_of(runner, entry, form, sent, mode)
+        facts["modes"][mode], tensors = _repeated(component, 2 if entry.kind == "optimizer" else REPEATS)
+        if entry.kind == "saving":
+            component.save(form, str(directory / f"{entry.name}.saved"))
+            keep(directory / f"{entry.name}.npz", under("input", sent))
         found.update({f"{mode}/{name}": array for name, array in tensors.items()})
-        if entry.oracle is None:
+        if entry.oracle is None and entry.kind == "call":
             found.update(_own_precise(runner, entry, form, sent, mode))
     facts["divergences"] = {}
     for divergence in entry.divergences:
@@ -78,26 +100,25 @@ def _entry(runner: Any, entry: Entry, sent: Arrays) -> tuple[dict[str, Any], Arr
     return facts, found
 
 
-def _mode(runner: Any, entry: Entry, form: Form, sent: Arrays, mode: str) -> tuple[dict[str, Any], Arrays]:
-    component = _component(runner, entry, form, sent, mode)
+def _repeated(component: Any, calls: int) -> tuple[dict[str, Any], Arrays]:
+    """The tensors of a call, and whether further ones give the same bits."""
     first: Arrays = component()
-    different = sorted({name for _ in range(REPEATS - 1) for name in _different(first, component())})
-    facts = {
-        "calls": REPEATS,
+    different = sorted({name for _ in range(calls - 1) for name in _different(first, component())})
+    return {
+        "calls": calls,
         "different": different,
         "dtypes": {name: str(array.dtype) for name, array in first.items()},
         "constant": component.constant_weights(),
-    }
-    return facts, first
+    }, first
 
 
 def _own_precise(runner: Any, entry: Entry, form: Form, sent: Arrays, mode: str) -> Arrays:
     """The framework's own float64 run, `precise/<mode>/<tensor>`, and how far moved starts take it."""
-    precise = _component(runner, entry, form, sent, mode, "float64")()
+    precise = component_of(runner, entry, form, sent, mode, "float64")()
     deviations: dict[str, list[float]] = {name: [] for name in precise}
     for number in sorted({name.split("/")[1] for name in sent if name.startswith("moved/")}):
-        moved = _under(f"moved/{number}", sent)
-        for name, array in _component(runner, entry, form, moved, mode, "float64")().items():
+        moved = under(f"moved/{number}", sent)
+        for name, array in component_of(runner, entry, form, moved, mode, "float64")().items():
             deviations[name].append(float(np.max(np.abs(array - precise[name]), initial=0.0)))
     found = {f"precise/{mode}/{name}": array for name, array in precise.items()}
     found.update({f"deviation/{mode}/{name}": np.asarray(values) for name, values in deviations.items()})
@@ -108,26 +129,28 @@ def _diverging(runner: Any, entry: Entry, divergence: Divergence, sent: Arrays) 
     """What the divergence's form gives, `output...` and in training `state/...`; or what it raises."""
     form = (divergence.torch if runner.FRAMEWORK == "pytorch" else divergence.keras) or entry.form(runner.FRAMEWORK)
     form = form.as_shipped() if divergence.shipped else form
-    replaced = {f"input/{name}": array for name, array in _under(f"{divergence.id}/input", sent).items()}
-    mode = catalogue.TRAINING if divergence.training else catalogue.INFERENCE
+    replaced = {f"input/{name}": array for name, array in under(f"{divergence.id}/input", sent).items()}
+    mode = TRAINING if divergence.training else INFERENCE
     try:
-        _require(form, runner)
-        found: Arrays = _component(runner, entry, form, {**sent, **replaced}, mode)()
+        require(form, runner)
+        found: Arrays = component_of(runner, entry, form, {**sent, **replaced}, mode)()
     except running.Absent as error:
         return {"absent": str(error)}, {}
     except Exception as error:
-        return {"raised": _described(error)}, {}
+        return {"raised": described(error)}, {}
     return {}, found
 
 
-def _component(
+def component_of(
     runner: Any, entry: Entry, form: Form, sent: Arrays, mode: str, precision: str = "float32", compiler: str = ""
 ) -> Any:
-    weights = entry.own_weights(runner.FRAMEWORK, form, _under("weight", sent)) if entry.weights else {}
-    return runner.Component(entry, form, _under("input", sent), weights, mode, precision, compiler)
+    """A form made ready to run, the weights mapped to its names and layouts."""
+    weights = entry.own_weights(runner.FRAMEWORK, form, under("weight", sent)) if entry.weights else {}
+    return runner.KINDS[entry.kind](entry, form, under("input", sent), weights, mode, precision, compiler)
 
 
-def _require(form: Form, runner: Any) -> None:
+def require(form: Form, runner: Any) -> None:
+    """Raises Absent where the installed release lacks something that the form names."""
     for code in (form.build, form.call):
         missing = running.absent_name(code, runner.MODULES)
         if missing:
@@ -138,10 +161,12 @@ def _different(first: Arrays, again: Arrays) -> list[str]:
     return [name for name, array in first.items() if array.tobytes() != again[name].tobytes()]
 
 
-def _described(error: Exception) -> dict[str, str]:
+def described(error: Exception) -> dict[str, str]:
+    """An exception in JSON."""
     return {"kind": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()}
 
 
-def _under(prefix: str, arrays: Mapping[str, np.ndarray]) -> Arrays:
+def under(prefix: str, arrays: Mapping[str, np.ndarray]) -> Arrays:
+    """The arrays whose names start so, without that start."""
     start = f"{prefix}/"
     return {name[len(start) :]: array for name, array in arrays.items() if name.startswith(start)}

@@ -24,6 +24,7 @@ OPERATIONS = (
     "ensemble",
     "self_ensemble",
     "catalogue",
+    "catalogue_compiled",
 )
 
 _session: Session | None = None

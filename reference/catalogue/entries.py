@@ -33,6 +33,7 @@ class Form:
     `weights` maps the framework's own weight names to NumPy expressions of the entry's weights (in Keras forms by
     default the names themselves); `fixed` does the same for weights whose gradient is not compared. With
     `channels_first`, inputs and outputs of three axes or more have their channels moved between last and first.
+    `save` and `load` are for entries that are saved, `path` being the file's.
     `since` and `until` are the first and the last release that has the component, such as "3.9".
     """
 
@@ -42,6 +43,8 @@ class Form:
     weights: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, str] = field(default_factory=dict)
     channels_first: bool = False
+    save: str = ""
+    load: str = ""
     since: str = ""
     until: str = ""
 
@@ -83,7 +86,15 @@ class Entry:
     entry has the mode "training"; it returns the output, or a dict of outputs by name (`output`, and
     `state/<weight>` for what training changes). Without it, each framework is judged by its own float64 run.
     `gradients` names the inputs whose gradients are compared (default: all of floating point; empty: none, nor of
-    weights). `kind` says how the forms are run: see KINDS. `settings` are plain values for the forms of that kind.
+    weights). `kind` says how the forms are run, and what `settings` there are:
+
+        call        `build` and `call`, as said under Form
+        optimizer   `build` makes an optimizer (of `parameters`, in torch); from step `change_at` on its learning rate
+                    is `changed_rate`; in torch `call`, if given, is run before each step (to clip, for instance)
+        schedule    `build` makes a schedule (of `optimizer`, in torch, whose rate is `learning_rate`), run for `steps`
+        sample      `call` draws random numbers, which must follow `law`: see reference.catalogue.laws
+        saving      as `call`; then `save` writes to `path`, and in a fresh process `load` gives the component again
+
     `exact` demands equality to the bit instead of a rounding allowance. `note` is what else a person who ports a
     model must know.
     """
@@ -106,6 +117,10 @@ class Entry:
     def form(self, framework: str) -> Form:
         """The entry's form in `tensorflow` or `pytorch`."""
         return self.torch if framework == "pytorch" else self.keras
+
+    def parameters(self) -> list[str]:
+        """Of an optimizer's entry, the parameters that it updates; each has its gradients `<name>_gradients`."""
+        return [name for name in self.inputs if f"{name}_gradients" in self.inputs]
 
     def call_of(self, framework: str, form: Form) -> str:
         """The code that applies a form's component to the inputs."""

@@ -6,13 +6,13 @@ import ast
 import inspect
 import linecache
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from .entries import Form, component_called
+from .entries import Form, MalformedEntry, component_called
 
 
 class Absent(Exception):
@@ -23,23 +23,28 @@ class WeightsDoNotMap(ValueError):
     """A weight of the entry has another shape, or another name, than the framework's component."""
 
 
-class Cell:
-    """A form's code, ready to run: its last expression is its value. Tracebacks show its lines."""
+def function_of(code: str, name: str, parameters: Iterable[str], modules: Mapping[str, Any]) -> Callable[..., Any]:
+    """A form's code as a function of keyword arguments, whose value is that of its last expression.
 
-    def __init__(self, code: str, name: str) -> None:
-        linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
-        tree = ast.parse(code, name)
-        last = tree.body.pop()
-        if not isinstance(last, ast.Expr):
-            raise ValueError(f"{name}: the last statement of {code!r} is no expression")
-        self._statements = compile(tree, name, "exec")
-        self._value = compile(ast.Expression(last.value), name, "eval")
+    Tracebacks show the code's lines under `name`.
+    """
+    linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
+    statements = ast.parse(code, name).body
+    last = statements[-1]
+    if not isinstance(last, ast.Expr):
+        raise MalformedEntry(f"{name}: the last statement of {code!r} is no expression")
+    tree = ast.parse(f"def form({', '.join(parameters)}): pass", name)
+    assert isinstance(tree.body[0], ast.FunctionDef)
+    tree.body[0].body = [*statements[:-1], ast.copy_location(ast.Return(last.value), last)]
+    scope: dict[str, Any] = {"np": np, "math": math, **modules}
+    exec(compile(ast.fix_missing_locations(tree), name, "exec"), scope)
+    function: Callable[..., Any] = scope["form"]
+    return function
 
-    def __call__(self, names: Mapping[str, Any]) -> Any:
-        """The value of the code with these names."""
-        scope = {"np": np, "math": math, **names}
-        exec(self._statements, scope)
-        return eval(self._value, scope)
+
+def value_of(code: str, name: str, modules: Mapping[str, Any], **names: Any) -> Any:
+    """The value of a form's code, once, with these names beside the framework's modules."""
+    return function_of(code, name, names, modules)(**names)
 
 
 def absent_name(code: str, modules: Mapping[str, Any]) -> str | None:
@@ -59,6 +64,12 @@ def named_outputs(value: Any) -> dict[str, Any]:
     return {"output": value}
 
 
+def recorded_steps(steps: int, change_at: int) -> frozenset[int]:
+    """The steps of an optimizer after which parameters are compared: 1, 2, 4, ..., around the change, the last."""
+    doubling = {1 << power for power in range(steps.bit_length()) if 1 << power <= steps}
+    return frozenset({*doubling, change_at - 1, change_at, change_at + 1, steps})
+
+
 def cotangent(shape: tuple[int, ...]) -> np.ndarray:
     """What an output is multiplied with before it is summed up to be differentiated: 1 for a single number.
 
@@ -75,11 +86,8 @@ def defaults(form: Form, modules: Mapping[str, Any], names: Mapping[str, Any]) -
     if not form.shipped:
         return {}
     shipped = form.as_shipped()
-    if shipped.build:
-        live = Cell(shipped.build, "as shipped")({**modules, **names})
-    else:
-        called, _ = component_called(shipped.call)
-        live = Cell(called, "as shipped")({**modules, **names})
+    code = shipped.build or component_called(shipped.call)[0]
+    live = value_of(code, "<as shipped>", modules, **names)
     return {name: plain(_read(live, name)) for name in form.shipped}
 
 
@@ -87,7 +95,7 @@ def signature(form: Form, modules: Mapping[str, Any]) -> dict[str, str]:
     """Every default in the signature of the component that the form makes or calls, as text."""
     try:
         called, _ = component_called(form.build or form.call)
-        parameters = inspect.signature(Cell(called, "component")(modules)).parameters
+        parameters = inspect.signature(value_of(called, "<component>", modules)).parameters
     except (TypeError, ValueError, NameError, AttributeError):  # not a call, or without a readable signature
         return {}
     return {

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from reference.catalogue.entries import TRAINING, Entry
-from reference.catalogue.running import cotangent, named_outputs
+from reference.catalogue.running import cotangent, named_outputs, recorded_steps
 from reference.oracle.arithmetic import EXACT, Arithmetic, RandomRounding
 from reference.oracle.tracing import Traced, Tracing
 
@@ -42,7 +42,11 @@ def run(
     mode: str,
 ) -> dict[str, np.ndarray]:
     """All tensors in one arithmetic; members, where it has them, along the first axis."""
-    tracing = Tracing(arithmetic)
+    if entry.kind == "optimizer":
+        return _optimized(Tracing(arithmetic, recording=False), entry, inputs)
+    if entry.kind == "schedule":
+        inputs = {"step": np.arange(entry.settings["steps"], dtype=np.float32)}
+    tracing = Tracing(arithmetic, recording=_is_differentiated(entry))
     arrays = {f"gradient/input/{name}": tracing.array(values) for name, values in inputs.items()}
     arrays.update({f"gradient/weight/{name}": tracing.array(values) for name, values in weights.items()})
     names = {**{name: f"gradient/input/{name}" for name in inputs}}
@@ -53,9 +57,27 @@ def run(
     assert entry.oracle is not None
     outputs = _outputs(entry.oracle(tracing, **arguments))
     found = {name: output.value if isinstance(output, Traced) else output for name, output in outputs.items()}
-    if entry.gradients != ():
+    if tracing.recording:
         found.update(_gradients(tracing, entry, outputs, arrays))
     return {name: np.asarray(values) for name, values in found.items()}
+
+
+def _optimized(tracing: Tracing, entry: Entry, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """`output/<step:06d>/<parameter>` after the steps recorded; the formula takes and returns all parameters."""
+    assert entry.oracle is not None
+    rate, change_at = entry.settings["learning_rate"], entry.settings["change_at"]
+    parameters = {name: tracing.array(inputs[name]) for name in entry.parameters()}
+    gradients = {name: tracing.array(inputs[f"{name}_gradients"]) for name in parameters}
+    states: dict[str, dict[str, Any]] = {name: {} for name in parameters}
+    steps = len(inputs[f"{entry.parameters()[0]}_gradients"])
+    found = {}
+    for step in range(1, steps + 1):
+        rate = entry.settings["changed_rate"] if step == change_at else rate
+        now = {name: series[step - 1] for name, series in gradients.items()}
+        parameters = entry.oracle(tracing, parameters, now, states, rate, step)
+        if step in recorded_steps(steps, change_at):
+            found.update({f"output/{step:06d}/{name}": parameter.value for name, parameter in parameters.items()})
+    return found
 
 
 def _outputs(value: Any) -> dict[str, Any]:
@@ -80,6 +102,10 @@ def _gradients(
                 if gradient is not None:
                     totals[place] = tracing.inner.add(totals[place], gradient) if place in totals else gradient
     return {name: totals.get(name, np.zeros(array.value.shape)) for name, array in wanted.items()}
+
+
+def _is_differentiated(entry: Entry) -> bool:
+    return entry.gradients != () and entry.kind in ("call", "saving")
 
 
 def _is_wanted(entry: Entry, name: str) -> bool:

@@ -31,7 +31,7 @@ class Traced:
     def __init__(self, tracing: Tracing, value: Array, sources: Sequence[tuple[Traced, Pullback]] = ()) -> None:
         self.tracing = tracing
         self.value = value
-        self.sources = sources
+        self.sources = sources if tracing.recording else ()
         self.number = tracing.next_number()
 
     @property
@@ -132,11 +132,13 @@ class Traced:
 class Tracing:
     """The functions that a formula calls, in the arithmetic `inner`.
 
-    Reductions run along the last axis unless told otherwise (`axis=None`: all axes).
+    Reductions run along the last axis unless told otherwise (`axis=None`: all axes). Without `recording` there are no
+    gradients, and what a long calculation no longer needs is forgotten.
     """
 
-    def __init__(self, inner: Arithmetic) -> None:
+    def __init__(self, inner: Arithmetic, recording: bool = True) -> None:
         self.inner = inner
+        self.recording = recording
         self.lead = 0 if inner.members is None else 1
         self._count = 0
 
