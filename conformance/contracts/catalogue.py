@@ -59,10 +59,10 @@ def _repeatable(case: EntryCase, check: Check) -> Check:
 
 
 def _entry(case: EntryCase, observed: Observation, oracle: Observation | None) -> Iterator[Check]:
-    facts = observed.facts["entries"][case.entry.name]
-    if fault := _fault(case, facts, oracle):
+    if fault := _fault(case, oracle, observed):
         yield fault
         return
+    facts = observed.facts["entries"][case.entry.name]
     if case.entry.kind == "sample":
         yield from _sampled(case, observed)
     for mode in case.entry.modes:
@@ -94,11 +94,11 @@ def _entry(case: EntryCase, observed: Observation, oracle: Observation | None) -
 
 
 def _pair(case: EntryCase, observed: Observation, other: Observation, oracle: Observation | None) -> Iterator[Check]:
-    sides = [side.facts["entries"][case.entry.name] for side in (observed, other)]
-    partner = replace(case, framework=other.key.framework)
-    if fault := _fault(case, sides[0], oracle) or _fault(partner, sides[1], oracle):
+    if fault := _fault(case, oracle, observed, other):
         yield fault
         return
+    sides = [side.facts["entries"][case.entry.name] for side in (observed, other)]
+    partner = replace(case, framework=other.key.framework)
     for mode in case.entry.modes:
         found = _in_layout_of(partner, case.framework, _tensors(case, mode, observed))
         theirs = _tensors(partner, mode, other)
@@ -132,10 +132,10 @@ def absence(case: EntryCase, observed: Observation, versions: Callable[[], Mappi
 
 def compiled(case: EntryCase, observed: Observation, oracle: Observation) -> Iterator[Check]:
     """Of one entry, compiled in every way that the framework has: every tensor within its allowance."""
-    facts = observed.facts["entries"][case.entry.name]
-    if fault := _fault(case, facts, oracle):
+    if fault := _fault(case, oracle, observed):
         yield _repeatable(case, fault)
         return
+    facts = observed.facts["entries"][case.entry.name]
     for compiler in facts["compilers"]:
         for mode in case.entry.modes:
             found = _tensors(case, f"{compiler}/{mode}", observed)
@@ -176,14 +176,15 @@ def law_of(words: tuple[str, float]) -> initialisation.Law:
     return initialisation.Law(f"{name} of deviation {size:.6g}", distributions[name])
 
 
-def _fault(case: EntryCase, facts: Mapping[str, Any], oracle: Observation | None) -> Check | None:
+def _fault(case: EntryCase, oracle: Observation | None, *sides: Observation) -> Check | None:
     """The break of an entry that could not be observed; None where it was."""
-    ours = oracle.facts["entries"][case.entry.name] if oracle is not None else {}
-    for who, side in ((case.framework, facts), ("its formula", ours)):
-        if "absent" in side:
-            return _broken(case, f"{who}: {side['absent']} does not exist")
-        if "error" in side:
-            error = side["error"]
+    for side in (*sides, *([oracle] if oracle is not None else [])):
+        facts = side.facts["entries"][case.entry.name]
+        who = side.key.framework
+        if "absent" in facts:
+            return _broken(case, f"{who}: {facts['absent']} does not exist")
+        if "error" in facts:
+            error = facts["error"]
             return _broken(case, f"{who} raised {error['kind']}: {error['message']}", traceback=error["traceback"])
     return None
 
@@ -252,6 +253,8 @@ def _by_itself(case: EntryCase, mode: str, observed: Observation) -> dict[str, E
             name, values = stored.removeprefix(prefix), observed.tensors[stored]
             deviation = observed.tensors[f"{case.entry.name}/deviation/{mode}/{name}"]
             limit = rounding.allowances({name: values, f"{rounding.DEVIATION}{name}": deviation})[name]
+            # That no moved start changes a tensor, such as a linear layer's gradient, does not make it exact.
+            limit = np.maximum(limit, rounding.FACTOR * rounding.ulp32(np.max(np.abs(values), initial=0.0)))
             found[name] = Expected(values, np.full(values.shape, limit), Kind.SELF_CONSISTENCY)
     return found
 
@@ -328,7 +331,7 @@ def _outcome(case: EntryCase, divergence: Divergence, observed: Observation) -> 
     prefix = f"{case.entry.name}/{divergence.id}/"
     found = {name.removeprefix(prefix): observed.tensors[name] for name in observed.tensors if name.startswith(prefix)}
     found = _in_layout_of(replace(case, framework="pytorch"), observed.key.framework, found)
-    return {name: array for name, array in found.items() if not name.startswith("gradient/")}
+    return {name: array for name, array in found.items() if name.startswith("gradient/") == divergence.gradients}
 
 
 def _apart(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> tuple[float, Where]:
@@ -339,6 +342,8 @@ def _apart(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> tuple[float, W
         if a is None or b is None or isinstance(a, str) or a.shape != b.shape:
             same = isinstance(a, str) and isinstance(b, str)
             return (0.0 if same else np.inf), Where(name, value=_told(a), other=_told(b))
+        if a.dtype.kind == b.dtype.kind == "f" and a.dtype != b.dtype:
+            return np.inf, Where(name, value=str(a.dtype), other=str(b.dtype))
         if not a.size:
             continue
         a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)

@@ -22,7 +22,7 @@ from reference.catalogue.loading import in_fresh_process, keep
 
 from .session import Session
 
-REPEATS = 20
+GRADIENT_CALLS = 3
 Arrays = dict[str, np.ndarray]
 
 
@@ -32,7 +32,7 @@ def observe(session: Session, arguments: dict[str, Any], tensors: Arrays) -> tup
     with tempfile.TemporaryDirectory() as directory:
         kept = Path(directory)
         facts, observed = each_entry(arguments, tensors, lambda entry, sent: _observed(runner, entry, sent, kept))
-        saved = sorted(path.stem for path in kept.glob("*.npz"))
+        saved = sorted(path.stem for path in kept.glob("inputs/*.npz"))
         if saved:
             loaded = in_fresh_process(session.framework, session.device, arguments["family"], kept, saved)
             for name, outputs in loaded.items():
@@ -86,10 +86,11 @@ def _entry(runner: Any, entry: Entry, sent: Arrays, directory: Path) -> tuple[di
     }
     for mode in entry.modes:
         component = component_of(runner, entry, form, sent, mode)
-        facts["modes"][mode], tensors = _repeated(component, 2 if entry.kind == "optimizer" else REPEATS)
+        facts["modes"][mode], tensors = _repeated(component)
         if entry.kind == "saving":
-            component.save(form, str(directory / f"{entry.name}.saved"))
-            keep(directory / f"{entry.name}.npz", under("input", sent))
+            (directory / "saved").mkdir(exist_ok=True)
+            component.save(form, str(directory / "saved" / entry.name))
+            keep(directory / "inputs" / f"{entry.name}.npz", under("input", sent))
         found.update({f"{mode}/{name}": array for name, array in tensors.items()})
         if entry.oracle is None and entry.kind == "call":
             found.update(_own_precise(runner, entry, form, sent, mode))
@@ -100,10 +101,12 @@ def _entry(runner: Any, entry: Entry, sent: Arrays, directory: Path) -> tuple[di
     return facts, found
 
 
-def _repeated(component: Any, calls: int) -> tuple[dict[str, Any], Arrays]:
-    """The tensors of a call, and whether further ones give the same bits."""
+def _repeated(component: Any) -> tuple[dict[str, Any], Arrays]:
+    """The tensors of a call, and whether further ones give the same bits; gradients, which take longer, less often."""
     first: Arrays = component()
-    different = sorted({name for _ in range(calls - 1) for name in _different(first, component())})
+    calls = component.CALLS
+    again = (component(with_gradients=number < GRADIENT_CALLS) for number in range(1, calls))
+    different = sorted({name for tensors in again for name in _different(tensors, first)})
     return {
         "calls": calls,
         "different": different,
@@ -157,8 +160,8 @@ def require(form: Form, runner: Any) -> None:
             raise running.Absent(missing)
 
 
-def _different(first: Arrays, again: Arrays) -> list[str]:
-    return [name for name, array in first.items() if array.tobytes() != again[name].tobytes()]
+def _different(again: Arrays, first: Arrays) -> list[str]:
+    return [name for name, array in again.items() if array.tobytes() != first[name].tobytes()]
 
 
 def described(error: Exception) -> dict[str, str]:

@@ -58,7 +58,8 @@ class Form:
 class Divergence:
     """Two forms that do not agree: what one writes who does not know, or what nothing reconciles.
 
-    Forms that are not given are the entry's own; with `shipped` both are stripped to the framework's defaults.
+    Forms that are not given are the entry's own; with `shipped` both are stripped to the framework's defaults. With
+    `training` they run in training mode and their states are compared too; with `gradients`, only gradients are.
     `low` to `high` is the band in which the largest absolute difference of their outputs must lie (infinite where one
     side raises, or the shapes differ, or one gives NaN or infinity). `versions` maps distributions to PEP 440
     specifiers. `inputs` replaces the entry's inputs of the same names.
@@ -72,6 +73,7 @@ class Divergence:
     torch: Form | None = None
     shipped: bool = False
     training: bool = False
+    gradients: bool = False
     inputs: Mapping[str, Draw] = field(default_factory=dict)
     cause: str = "framework-default"
     versions: Mapping[str, str] = field(default_factory=lambda: {"keras": ">=3", "torch": ">=2.2"})

@@ -1,7 +1,7 @@
 """Loads what another process saved: `python -m reference.catalogue.loading FRAMEWORK DEVICE FAMILY DIRECTORY NAME...`.
 
-For each entry DIRECTORY holds `<name>.npz`, its inputs, and whatever was saved at `<name>.saved`, with the ending that
-its form gives it; `<name>.loaded.npz` is written, the outputs.
+For each entry DIRECTORY holds `inputs/<name>.npz` and, under `saved/<name>`, with the ending that its form gives it,
+what was saved; `loaded/<name>.npz` is written, the outputs.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def in_fresh_process(
     ended = subprocess.run(command, cwd=code, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)
     if ended.returncode:
         raise RuntimeError(f"the process that loads ended with exit status {ended.returncode}: {ended.stderr[-2000:]}")
-    return {name: dict(np.load(directory / f"{name}.loaded.npz")) for name in names}
+    return {name: dict(np.load(directory / "loaded" / f"{name}.npz")) for name in names}
 
 
 def main(framework: str, device: str, family: str, directory: str, *names: str) -> None:
@@ -42,14 +42,15 @@ def main(framework: str, device: str, family: str, directory: str, *names: str) 
     runner = importlib.import_module(f"reference.{framework}.catalogue")
     for name in names:
         entry = find(family, name)
-        inputs = dict(np.load(Path(directory, f"{name}.npz")))
-        path = str(Path(directory, f"{name}.saved"))
+        inputs = dict(np.load(Path(directory, "inputs", f"{name}.npz")))
+        path = str(Path(directory, "saved", name))
         outputs = runner.loaded_outputs(entry, entry.form(framework), inputs, path)
-        keep(Path(directory, f"{name}.loaded.npz"), outputs)
+        keep(Path(directory, "loaded", f"{name}.npz"), outputs)
 
 
 def keep(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write arrays by name, which may hold slashes."""
+    path.parent.mkdir(exist_ok=True)
     np.savez(path, **arrays)
 
 

@@ -152,6 +152,11 @@ class Tracing:
         values = np.asarray(values)
         return Traced(self, self.inner.array(values)) if values.dtype.kind == "f" else values
 
+    def data(self, x: Any) -> np.ndarray:
+        """The numbers of an input, float64, for a formula that picks by comparing them."""
+        values = x.value[0] if isinstance(x, Traced) and self.lead else getattr(x, "value", x)
+        return np.asarray(values)
+
     def constant(self, values: Any) -> Traced:
         """A number, or an array of numbers, that is not float32 data: as exact as float64 holds it."""
         if isinstance(values, Traced):

@@ -34,6 +34,8 @@ Arrays = Mapping[str, np.ndarray]
 class Component:
     """A form made ready: built, with the entry's weights, to be run on the entry's inputs as often as wanted."""
 
+    CALLS = 20
+
     def __init__(
         self,
         entry: Entry,
@@ -64,14 +66,14 @@ class Component:
             self._weights = _weights(self.component, weights)
         self._values = {own: torch.tensor(array, dtype=self._dtype) for own, array in weights.items()}
 
-    def __call__(self) -> dict[str, np.ndarray]:
+    def __call__(self, with_gradients: bool = True) -> dict[str, np.ndarray]:
         """Outputs, `gradient/input/<name>`, `gradient/weight/<own name>`, and in training `state/<own name>`."""
         torch.manual_seed(SEED)
         with torch.no_grad():
             for own, weight in self._weights.items():
                 weight.copy_(self._values[own])
         with precision_of(self._precision):
-            outputs, gradients = self._differentiate()
+            outputs, gradients = self._differentiate() if with_gradients else (self._plainly(), {})
         of_weights = {name: tensor for name, tensor in gradients.items() if name.startswith("gradient/weight/")}
         of_inputs = {name: tensor for name, tensor in gradients.items() if name not in of_weights}
         found = {name: self._canonical(tensor) for name, tensor in {**outputs, **of_inputs}.items()}
@@ -93,10 +95,13 @@ class Component:
         outputs = named_outputs(self._call(**self._names, **inputs))
         return {name: torch.as_tensor(part) for name, part in outputs.items()}
 
+    def _plainly(self) -> dict[str, Any]:
+        with torch.no_grad():
+            return self._apply(self._inputs)
+
     def _differentiate(self) -> tuple[dict[str, Any], dict[str, Any]]:
         if not self._differentiated:
-            with torch.no_grad():
-                return self._apply(self._inputs), {}
+            return self._plainly(), {}
         trainable = {own: weight for own, weight in self._weights.items() if weight.requires_grad}
         leaves = {name: tensor.detach().requires_grad_(name in self._watched) for name, tensor in self._inputs.items()}
         outputs = self._apply(leaves)
@@ -125,10 +130,12 @@ class Component:
 class Optimizing:
     """Steps of an optimizer from given parameters with given gradients, its learning rate changed on the way."""
 
+    CALLS = 2
+
     def __init__(self, entry: Entry, form: Form, inputs: Arrays, *unused: Any, **also_unused: Any) -> None:
         self._entry, self._form, self._inputs = entry, form, inputs
 
-    def __call__(self) -> dict[str, np.ndarray]:
+    def __call__(self, with_gradients: bool = False) -> dict[str, np.ndarray]:
         """`output/<step:06d>/<parameter>` after the steps recorded."""
         names = self._entry.parameters()
         parameters = [nn.Parameter(torch.tensor(self._inputs[name], device=device())) for name in names]
@@ -158,10 +165,12 @@ class Optimizing:
 class Scheduling:
     """The learning rate of every step of a schedule."""
 
+    CALLS = 2
+
     def __init__(self, entry: Entry, form: Form, *unused: Any, **also_unused: Any) -> None:
         self._entry, self._form = entry, form
 
-    def __call__(self) -> dict[str, np.ndarray]:
+    def __call__(self, with_gradients: bool = False) -> dict[str, np.ndarray]:
         """`output`, float32 (steps,), from step 0."""
         optimizer = _optimizer(self._entry.settings["learning_rate"])
         schedule = value_of(self._form.build, f"<torch form of {self._entry.name}>", MODULES, optimizer=optimizer)

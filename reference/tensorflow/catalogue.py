@@ -23,6 +23,8 @@ Arrays = Mapping[str, np.ndarray]
 class Component:
     """A form made ready: built, with the entry's weights, to be run on the entry's inputs as often as wanted."""
 
+    CALLS = 20
+
     def __init__(
         self,
         entry: Entry,
@@ -51,17 +53,17 @@ class Component:
         self._values = weights
         self._run = self._compiled(compiler)
 
-    def __call__(self) -> dict[str, np.ndarray]:
+    def __call__(self, with_gradients: bool = True) -> dict[str, np.ndarray]:
         """Outputs, `gradient/input/<name>`, `gradient/weight/<own name>`, and in training `state/<own name>`."""
         tf.keras.utils.set_random_seed(SEED)
         for own, variable in self._weights.items():
             variable.assign(self._values[own])
         with precision_of(self._precision):
-            outputs, gradients = self._run(self._inputs)
+            outputs, gradients = self._run(self._inputs) if with_gradients else (self._apply(self._inputs), {})
         found = {**outputs, **gradients}
         if self._reports_state:
             found.update({f"state/{own}": v for own, v in self._weights.items() if not v.trainable})
-        return {name: np.array(tensor) for name, tensor in found.items()}
+        return {name: np.array(tf.convert_to_tensor(tensor)) for name, tensor in found.items()}
 
     def save(self, form: Form, path: str) -> None:
         """Save the component to a file, as the form does it."""
@@ -113,21 +115,25 @@ class Component:
 class Optimizing:
     """Steps of an optimizer from given parameters with given gradients, its learning rate changed on the way."""
 
+    CALLS = 2
+
     def __init__(self, entry: Entry, form: Form, inputs: Arrays, *unused: Any, **also_unused: Any) -> None:
         self._entry, self._form, self._inputs = entry, form, inputs
 
-    def __call__(self) -> dict[str, np.ndarray]:
+    def __call__(self, with_gradients: bool = False) -> dict[str, np.ndarray]:
         """`output/<step:06d>/<parameter>` after the steps recorded."""
         names = self._entry.parameters()
         optimizer = value_of(self._form.build, f"<keras form of {self._entry.name}>", MODULES)
         variables = [tf.Variable(self._inputs[name], name=name) for name in names]
         gradients = [tf.constant(self._inputs[f"{name}_gradients"]) for name in names]
+        optimizer.build(variables)
+        update = tf.function(lambda now: optimizer.apply_gradients(list(zip(now, variables))), autograph=False)
         found: dict[str, np.ndarray] = {}
         steps = len(gradients[0])
         for step in range(1, steps + 1):
             if step == self._entry.settings["change_at"]:
                 optimizer.learning_rate = self._entry.settings["changed_rate"]
-            optimizer.apply_gradients([(series[step - 1], v) for series, v in zip(gradients, variables)])
+            update([series[step - 1] for series in gradients])
             if step in recorded_steps(steps, self._entry.settings["change_at"]):
                 found.update({f"output/{step:06d}/{name}": v.numpy() for name, v in zip(names, variables)})
         return found
@@ -140,10 +146,12 @@ class Optimizing:
 class Scheduling:
     """The learning rate of every step of a schedule."""
 
+    CALLS = 2
+
     def __init__(self, entry: Entry, form: Form, *unused: Any, **also_unused: Any) -> None:
         self._entry, self._form = entry, form
 
-    def __call__(self) -> dict[str, np.ndarray]:
+    def __call__(self, with_gradients: bool = False) -> dict[str, np.ndarray]:
         """`output`, float32 (steps,), from step 0."""
         schedule = value_of(self._form.build, f"<keras form of {self._entry.name}>", MODULES)
         rates = [float(schedule(step)) for step in range(self._entry.settings["steps"])]
