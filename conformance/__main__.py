@@ -197,6 +197,16 @@ def accept(
     raise typer.Exit(accept_check(check, reason, until.date(), report, ledger))
 
 
+@app.command()
+def explain(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A component, such as BatchNormalization or nn.Conv2d.")],
+) -> None:
+    """Say how a component is written in Keras and in PyTorch, and what to beware of."""
+    from conformance.commands.explain import explain as command
+
+    command(name)
+
+
 @cache.command("list")
 def list_kept() -> None:
     """Show what is kept, with sizes."""

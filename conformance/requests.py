@@ -68,7 +68,7 @@ def request_for(key: Key, workload: Workload, data_source: str = "embedded") -> 
         return Request(
             key.operation,
             asking.arguments(key.variant, key.operation),
-            asking.tensors(key.variant, key.framework, key.seed),
+            asking.tensors(key.variant, key.seed),
         )
     arguments: dict[str, Any] = {"workload": workload.as_dict(), "data_source": data_source, "seed": key.seed}
     if key.operation != "imports":

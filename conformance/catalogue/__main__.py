@@ -7,11 +7,16 @@ python -m conformance.catalogue normalisation        one family, or several, tol
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
+from conformance.catalogue import book, measured
 from conformance.catalogue.measuring import Measurement, measure
+from conformance.catalogue.phrases import phrases
 from conformance.checks import Check, Kind, Verdict
 from conformance.failure_text import failure_text
 from reference import catalogue
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def main(names: list[str]) -> int:
@@ -30,9 +35,21 @@ def main(names: list[str]) -> int:
         print(check.details.get("traceback", ""), end="")
     for problem in measurement.problems:
         print(problem)
+    if not names:
+        _write(measurement)
     count = sum(map(len, measurement.checks.values()))
     print(f"{len(measurement.checks)} entries, {count} checks, {len(failed)} failed")
     return 1 if failed or measurement.problems else 0
+
+
+def _write(measurement: Measurement) -> None:
+    """Keep the figures and write the phrase book."""
+    figures = measured.summary(measurement)
+    measured.write(figures)
+    known = phrases(figures)
+    DOCS.mkdir(exist_ok=True)
+    (DOCS / "catalogue.md").write_text(book.markdown(known, figures.versions), encoding="utf-8")
+    (DOCS / "catalogue.html").write_text(book.page(known, figures.versions), encoding="utf-8")
 
 
 def _tell(measurement: Measurement) -> None:

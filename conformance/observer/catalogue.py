@@ -1,8 +1,7 @@
 """Observes entries of the catalogue, one family a request; what one entry raises is its own result, not the family's.
 
-Arguments: `family`, `entries` (names), `moved` (names of entries without a formula). Tensors sent:
-`<entry>/input/<name>`, `<entry>/weight/<name>`, `<entry>/<divergence>/input/<name>`, and for entries without a formula
-`<entry>/moved/<number>/input/<name>` and so on.
+Arguments: `family`, `entries` (names). Tensors sent: `<entry>/input/<name>`, `<entry>/weight/<name>`,
+`<entry>/<divergence>/input/<name>`.
 """
 
 from __future__ import annotations
@@ -20,9 +19,11 @@ from reference.catalogue import find, running
 from reference.catalogue.entries import INFERENCE, TRAINING, Divergence, Entry, Form
 from reference.catalogue.loading import in_fresh_process, keep
 
+from .moving import moved
 from .session import Session
 
 GRADIENT_CALLS = 3
+MOVED_RUNS = 16
 Arrays = dict[str, np.ndarray]
 
 
@@ -119,13 +120,22 @@ def _own_precise(runner: Any, entry: Entry, form: Form, sent: Arrays, mode: str)
     """The framework's own float64 run, `precise/<mode>/<tensor>`, and how far moved starts take it."""
     precise = component_of(runner, entry, form, sent, mode, "float64")()
     deviations: dict[str, list[float]] = {name: [] for name in precise}
-    for number in sorted({name.split("/")[1] for name in sent if name.startswith("moved/")}):
-        moved = under(f"moved/{number}", sent)
-        for name, array in component_of(runner, entry, form, moved, mode, "float64")().items():
+    generator = np.random.default_rng(0)
+    for _ in range(MOVED_RUNS):
+        start = {name: _moved(name, array, generator) for name, array in sent.items()}
+        for name, array in component_of(runner, entry, form, start, mode, "float64")().items():
             deviations[name].append(float(np.max(np.abs(array - precise[name]), initial=0.0)))
     found = {f"precise/{mode}/{name}": array for name, array in precise.items()}
     found.update({f"deviation/{mode}/{name}": np.asarray(values) for name, values in deviations.items()})
     return found
+
+
+def _moved(name: str, array: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """An input within half an ulp; a weight with the errors of the sums, too, in which it stands."""
+    if array.dtype.kind != "f":
+        return array
+    is_kernel = name.startswith("weight/") and array.ndim > 1
+    return moved(array, generator, array.size // array.shape[-1] if is_kernel else 0)
 
 
 def _diverging(runner: Any, entry: Entry, divergence: Divergence, sent: Arrays) -> tuple[dict[str, Any], Arrays]:
