@@ -96,14 +96,18 @@ class Component:
         return {name: torch.as_tensor(part) for name, part in outputs.items()}
 
     def _plainly(self) -> dict[str, Any]:
-        with torch.no_grad():
-            return self._apply(self._inputs)
+        # Recorded for gradients as ever: without, some modules take another way, which rounds otherwise.
+        with torch.set_grad_enabled(self._differentiated):
+            return self._apply(self._leaves())
+
+    def _leaves(self) -> dict[str, torch.Tensor]:
+        return {name: tensor.detach().requires_grad_(name in self._watched) for name, tensor in self._inputs.items()}
 
     def _differentiate(self) -> tuple[dict[str, Any], dict[str, Any]]:
         if not self._differentiated:
             return self._plainly(), {}
         trainable = {own: weight for own, weight in self._weights.items() if weight.requires_grad}
-        leaves = {name: tensor.detach().requires_grad_(name in self._watched) for name, tensor in self._inputs.items()}
+        leaves = self._leaves()
         outputs = self._apply(leaves)
         floating = [tensor for tensor in outputs.values() if tensor.requires_grad]
         sources = [leaves[name] for name in self._watched] + list(trainable.values())
