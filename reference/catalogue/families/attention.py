@@ -69,8 +69,8 @@ ENTRIES = (
             "attention_output/bias": normal(8),
         },
         oracle=multi_head,
-        note="Masks are opposite: True attends in Keras, True blocks in nn.MultiheadAttention. In evaluation mode without "
-        "gradients torch takes a fast path that rounds otherwise.",
+        note="Masks are opposite: True attends in Keras, True blocks in nn.MultiheadAttention. In evaluation mode "
+        "without gradients torch takes a fast path that rounds otherwise.",
         divergences=(
             Divergence(
                 "row-fully-masked",
