@@ -11,6 +11,7 @@ from conformance.laboratory import Laboratory, NotAvailable, Verify
 from conformance.observations import Observation
 
 
+@pytest.mark.catalogue
 @pytest.mark.each("catalogue entry")
 def test_entry(case: EntryCase, laboratory: Laboratory, verify: Verify) -> None:
     """Outputs and gradients by the entry's formula, the bits of repeated calls, the defaults."""
@@ -19,6 +20,7 @@ def test_entry(case: EntryCase, laboratory: Laboratory, verify: Verify) -> None:
     verify(catalogue.entry(case, observed, _oracle(case, laboratory)))
 
 
+@pytest.mark.catalogue
 @pytest.mark.each("catalogue pair")
 def test_frameworks_agree(case: EntryCase, laboratory: Laboratory, verify: Verify) -> None:
     """Outputs and gradients of the two forms; where they cannot agree, by what the entry declares."""
