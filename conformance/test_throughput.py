@@ -28,8 +28,6 @@ CLOCK = WorkerClock()
 pytestmark = [
     pytest.mark.throughput,
     pytest.mark.benchmark(timer=CLOCK.read),
-    # Said of every benchmark that is skipped or fails before it is timed.
-    pytest.mark.filterwarnings("ignore:Benchmark fixture was not used"),
 ]
 
 

@@ -265,3 +265,17 @@ def test_a_framework_that_cannot_be_timed_is_one_outcome(tmp_path: Path, error: 
     assert reason in ran.stdout
     assert outcome in ran.stdout.splitlines()[-1], ran.stdout
     assert " error" not in ran.stdout.splitlines()[-1]
+
+
+def test_an_interrupt_ends_timing_without_a_traceback(tmp_path: Path) -> None:
+    plugin = (
+        "from conformance.worker import Worker\n"
+        "def interrupted(*arguments, **options):\n"
+        "    raise KeyboardInterrupt\n"
+        "Worker.request = interrupted\n"
+    )
+    (tmp_path / "interrupting.py").write_text(plugin, encoding="utf-8")
+    ran = _pytest("--benchmark-only", "-p", "interrupting", "-k", "numpy-load", python_path=tmp_path)
+    assert ran.returncode == pytest.ExitCode.INTERRUPTED, ran.stdout + ran.stderr
+    assert "KeyboardInterrupt" in ran.stdout
+    assert "Traceback" not in ran.stdout + ran.stderr
