@@ -79,7 +79,7 @@ class Throughput:
     """One benchmark.
 
     In a run: `samples_per_second` and `peak_memory`, the worker's largest resident set in bytes; or `ratio`, the
-    time over that of the NumPy loop, with its 95 % interval `low` to `high`. In a gate: `ratio`, the candidate's
+    time over that of the NumPy loop, with its 90 % interval `low` to `high`. In a gate: `ratio`, the candidate's
     time over the baseline's (1.25 is slower by 25 %), with `low`, `high`, `verdict`, and `resolvable`, the
     smallest slowing, as such a ratio, that this plan could have seen.
     """

@@ -114,7 +114,7 @@ def _speed(run: Run) -> str:
         if row.ratio is not None
     ]
     over = "candidate/baseline time" if run.baseline else "time over NumPy's"
-    speeds = _table("Speed", ("benchmark", over, "95 % interval", "could see", "verdict"), compared)
+    speeds = _table("Speed", ("benchmark", over, "90 % interval", "could see", "verdict"), compared)
     measured = [
         (
             row.group,

@@ -264,8 +264,8 @@ def _speed(run: Run) -> Section:
         title = "Speed of the candidate against the baseline"
         if not compared:
             return Section("speed", title, missing="Speed was not measured; --speed quick or full does.")
-        alt = "Ratio of the candidate's time to the baseline's for every benchmark, with 95 % intervals"
-        caption = "Estimate and 95 % interval, logarithmic axis; above 1 the candidate is slower."
+        alt = "Ratio of the candidate's time to the baseline's for every benchmark, with 90 % intervals"
+        caption = "Estimate and 90 % interval, logarithmic axis; above 1 the candidate is slower."
         figure = Figure(plots.ratios(compared, alt), caption)
         return Section("speed", title, figures=(figure,), benchmarks=compared)
     title = "Throughput"

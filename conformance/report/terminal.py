@@ -140,7 +140,7 @@ def _short(found: Divergence) -> str:
 def _speed(run: Run) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("speed, candidate/baseline time" if run.baseline else "speed, time over NumPy's")
-    for name in ("ratio", "95 % interval", "could see"):
+    for name in ("ratio", "90 % interval", "could see"):
         table.add_column(name, justify="right")
     table.add_column("verdict")
     for row in run.throughput:
