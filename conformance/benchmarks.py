@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from conformance.checks import Step
-from conformance.variants import EVALUATE, FASTEST, TRAIN, Variant, train_variant
+from conformance.variants import EVALUATE, FASTEST, NATIVE, TRAIN, Variant, train_variant
 from reference.workloads import Workload
 
 ROUNDS = 5
@@ -91,8 +91,13 @@ def named(framework: str, label: str) -> Benchmark:
 
 
 def fastest_epoch(framework: str) -> Benchmark:
-    """An epoch in the framework's fast variant."""
+    """An epoch in the framework's fastest variant that needs nothing else."""
     return Benchmark("epoch", train_variant(framework, FASTEST[framework]))
+
+
+def fast_epochs(framework: str) -> Iterator[Benchmark]:
+    """An epoch in each of the variants that the native runs choose from."""
+    yield from (Benchmark("epoch", train_variant(framework, name)) for name in NATIVE[framework])
 
 
 @dataclass(frozen=True)

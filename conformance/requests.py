@@ -12,7 +12,7 @@ from conformance import benchmarks, initial_weights
 from conformance.cache import cache_directory
 from conformance.catalogue import asking
 from conformance.observations import Key
-from conformance.variants import EVALUATE, FASTEST, complete_variant, doubling, train_variant
+from conformance.variants import EVALUATE, NATIVE, complete_variant, doubling, train_variant
 from reference import data
 from reference.workloads import Workload
 
@@ -106,7 +106,7 @@ def _repeat(key: Key, workload: Workload) -> tuple[dict[str, Any], bool]:
 def _native(key: Key, workload: Workload) -> tuple[dict[str, Any], bool]:
     seeds = NATIVE_SEEDS if key.variant == "glorot" else SHIPPED_SEEDS
     return {
-        "variant": FASTEST[key.framework],
+        "variants": list(NATIVE[key.framework]),
         "initializer": key.variant,
         "epochs": workload.epochs,
         "seeds": list(range(seeds)),

@@ -84,6 +84,8 @@ EVALUATE = {
     "numpy": ("batched",),
 }
 FASTEST = {"tensorflow": "epoch_graph", "pytorch": "tensors", "numpy": "float32"}
+# The many native runs take the first of these that can run: torch.compile needs a C++ compiler.
+NATIVE = {"tensorflow": ("epoch_graph",), "pytorch": ("compiled", "tensors"), "numpy": ("float32",)}
 
 
 def train_variant(framework: str, label: str) -> Variant:

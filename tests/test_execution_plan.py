@@ -101,6 +101,7 @@ def test_pytorch_tells_operators_dtypes_and_devices(tmp_path: Path) -> None:
     assert ("mnist_mlp forward", "dtype bfloat16") in named
 
 
+@pytest.mark.full
 def test_tensorflow_tells_the_executed_graph_and_what_onednn_ran(tmp_path: Path) -> None:
     plan = observed("tensorflow", tmp_path, TF_ENABLE_ONEDNN_OPTS="1")
     assert plan["forward"]["operators"]["_MklNativeFusedMatMul"] == 2

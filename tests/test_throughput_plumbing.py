@@ -31,7 +31,7 @@ from tests import synthetic_runs
 
 ROOT = Path(__file__).resolve().parents[1]
 SUITE = "conformance/test_throughput.py"
-ITEMS = 2 + sum(len(list(benchmarks(name))) for name in ("numpy", "tensorflow", "pytorch"))
+ITEMS = 3 + sum(len(list(benchmarks(name))) for name in ("numpy", "tensorflow", "pytorch"))
 
 
 class Machine:

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call, grad_and_value
 
 from .data import batches
 
@@ -27,6 +28,34 @@ def build_update(
         optimizer.zero_grad()
         loss: Tensor = loss_function(model(inputs), targets)
         loss.backward()
+        optimizer.step()
+        return loss
+
+    return update
+
+
+def build_compiled_update(
+    model: nn.Module, loss_function: nn.Module, optimizer: torch.optim.Optimizer
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """The same, the loss and its gradients worked out by one function that torch.compile makes.
+
+    Compiling the model alone leaves the backward pass to autograd's tape, which gains nothing in a network
+    this small; torch.func writes both passes as one function. That needs a C++ compiler.
+    """
+    parameters = dict(model.named_parameters())
+    values = {name: parameter.detach() for name, parameter in parameters.items()}
+    buffers = dict(model.named_buffers())
+
+    def loss_of(values: dict[str, Tensor], buffers: dict[str, Tensor], inputs: Tensor, targets: Tensor) -> Tensor:
+        loss: Tensor = loss_function(functional_call(model, (values, buffers), (inputs,)), targets)
+        return loss
+
+    loss_and_gradients = torch.compile(grad_and_value(loss_of))
+
+    def update(inputs: Tensor, targets: Tensor) -> Tensor:
+        gradients, loss = loss_and_gradients(values, buffers, inputs, targets)
+        for name, parameter in parameters.items():
+            parameter.grad = gradients[name]
         optimizer.step()
         return loss
 
@@ -57,21 +86,10 @@ def tensors(
     optimizer: torch.optim.Optimizer,
     inputs: Tensor,
     targets: Tensor,
-    *,
-    batch_size: int,
-    epochs: int,
-    shuffle: bool = False,
-    seed: int = 0,
-    on_steps: OnSteps | None = None,
+    **options: Any,
 ) -> list[float]:
     """The same loop over slices of the tensors: nothing is copied, where a DataLoader stacks single examples."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def slices() -> Iterable[tuple[Tensor, Tensor]]:
-        order = torch.randperm(len(inputs), generator=generator) if shuffle else slice(None)
-        return zip(inputs[order].split(batch_size), targets[order].split(batch_size))
-
-    return _loop(build_update(model, loss_function, optimizer), slices, epochs, on_steps)
+    return _loop_over_slices(build_update(model, loss_function, optimizer), inputs, targets, **options)
 
 
 def compiled(
@@ -82,8 +100,30 @@ def compiled(
     targets: Tensor,
     **options: Any,
 ) -> list[float]:
-    """The loop over slices with the model compiled by torch.compile, which needs a C++ compiler."""
-    return tensors(torch.compile(model), loss_function, optimizer, inputs, targets, **options)
+    """The loop over slices, its updates compiled."""
+    return _loop_over_slices(build_compiled_update(model, loss_function, optimizer), inputs, targets, **options)
+
+
+def _loop_over_slices(
+    update: Callable[[Tensor, Tensor], Tensor],
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    batch_size: int,
+    epochs: int,
+    shuffle: bool = False,
+    seed: int = 0,
+    on_steps: OnSteps | None = None,
+) -> list[float]:
+    generator = torch.Generator().manual_seed(seed)
+
+    def slices() -> Iterable[tuple[Tensor, Tensor]]:
+        if not shuffle:
+            return zip(inputs.split(batch_size), targets.split(batch_size))
+        order = torch.randperm(len(inputs), generator=generator)
+        return ((inputs[rows], targets[rows]) for rows in order.split(batch_size))
+
+    return _loop(update, slices, epochs, on_steps)
 
 
 def _loop(
