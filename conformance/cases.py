@@ -70,6 +70,11 @@ def frameworks_cases(options: Options) -> Iterator[Case]:
         yield from (replace(first, partner=other) for other in others if other in first.workload.modules)
 
 
+def reference_cases(options: Options) -> Iterator[Case]:
+    """The frameworks against each other, where both run the reference."""
+    yield from (case for case in frameworks_cases(options) if case.has_oracle)
+
+
 def pair_cases(options: Options) -> Iterator[Case]:
     """Every framework against the oracle, and the frameworks against each other."""
     yield from (replace(case, partner="oracle") for case in framework_cases(options))
@@ -130,6 +135,7 @@ def speed_cases(options: Options) -> Iterator[Case]:
 GENERATORS = {
     "framework": framework_cases,
     "frameworks": frameworks_cases,
+    "reference frameworks": reference_cases,
     "pair with seed": _with_seeds(pair_cases),
     "pair": pair_cases,
     "train variant": train_cases,

@@ -103,8 +103,8 @@ def compare_census(
 ) -> CensusComparison:
     """The census against the expectation: fewer checks or fewer elements are a shortfall, more is told.
 
-    A group whose absence one of `not_run` explains is no shortfall. Nothing is judged on a partial run, nor
-    where something required is missing: such a run is incomplete already.
+    A group whose absence one of `not_run` explains is no shortfall; nothing is expected of a user's workload.
+    Nothing is judged on a partial run, nor where something required is missing: such a run is incomplete already.
     """
     not_run = tuple(not_run)
     if partial:
@@ -125,7 +125,9 @@ def compare_census(
             got, due = getattr(have, unit), getattr(want, unit)
             if got != due:
                 (short if got < due else more).append(f"{want}: {got:,} {unit}, {due:,} expected")
-    more += [f"{have}: {have.checks:,} checks, none expected" for group, have in found.items() if group not in wanted]
+    known = {count.workload for count in wanted.values()}
+    extra = [have for group, have in found.items() if group not in wanted and have.workload in known]
+    more += [f"{have}: {have.checks:,} checks, none expected" for have in extra]
     return CensusComparison(judged=True, reason="", short=tuple(short), more=tuple(more))
 
 

@@ -83,10 +83,21 @@ class Collector:
         if kept is not None and kept_ensembles.fetch(kept, path):
             return
         sent = request.tensors if tensors is None else tensors
-        reply = self.worker(key.framework, key.device).request(request.operation, request.arguments, sent)
+        with self._worker_for(key) as worker:
+            reply = worker.request(request.operation, request.arguments, sent)
         observations.write(path, key, reply.facts, reply.tensors)
         if kept is not None:
             kept_ensembles.keep(path, kept)
+
+    @contextlib.contextmanager
+    def _worker_for(self, key: Key) -> Iterator[Worker]:
+        if key.operation != "self_ensemble":
+            yield self.worker(key.framework, key.device)
+            return
+        # It leaves its worker calculating in float64.
+        log = self.directory / f"{key.framework}-{key.device}-float64-{os.getpid()}.stderr"
+        with Worker(self._subjects[key.framework, key.device], self._code, log) as worker:
+            yield worker
 
     @contextlib.contextmanager
     def _failing_alike(self, path: Path) -> Iterator[None]:

@@ -47,6 +47,14 @@ class Laboratory:
         """The oracle's float64 run from the case's initial weights, with its ensemble's deviations."""
         return self._observe(case, "oracle", "cpu", "ensemble", "")
 
+    def arbiter(self, case: Case) -> Observation:
+        """What says how far results may lie apart: the ensemble, or where the oracle cannot know the model, the
+        framework's own run in float64, with the deviations of runs from moved starts.
+        """
+        if case.has_oracle or case.partner == "oracle":
+            return self.ensemble(case)
+        return self.observe(case, "self_ensemble")
+
     def data_set(self, case: Case) -> Observation:
         """The data as the oracle reads them, or as the framework does where the workload may bring its own."""
         return self._observe(case, "oracle", "cpu", "data", "") if case.has_oracle else self.observe(case, "data")

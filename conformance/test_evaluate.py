@@ -12,7 +12,7 @@ from conformance.laboratory import Laboratory, Verify
 @pytest.mark.each("pair with seed")
 def test_predictions(case: Case, laboratory: Laboratory, verify: Verify) -> None:
     """Logits and predictions of all test images after training; accuracies equal but for ties."""
-    oracle, observed = laboratory.ensemble(case), laboratory.trained(case)
+    oracle, observed = laboratory.arbiter(case), laboratory.trained(case)
     other = oracle if case.partner == "oracle" else laboratory.trained_partner(case)
     verify(
         [
@@ -36,7 +36,7 @@ def test_native_accuracy_threshold(case: Case, laboratory: Laboratory, verify: V
 
 @pytest.mark.each("frameworks")
 def test_native_equivalence(case: Case, laboratory: Laboratory, verify: Verify) -> None:
-    """From the same initialiser law, mean accuracies are shown equal within one point."""
+    """From the same initialiser law, mean accuracies are shown equal within the workload's margin."""
     observed, other = (
         laboratory.observe(case, "native", "glorot"),
         laboratory.partner(case, "native", "glorot"),
@@ -44,7 +44,7 @@ def test_native_equivalence(case: Case, laboratory: Laboratory, verify: Verify) 
     verify(evaluate.equivalent_accuracy(case, "equivalence", observed, other))
 
 
-@pytest.mark.each("frameworks")
+@pytest.mark.each("reference frameworks")
 def test_native_shipped_defaults(case: Case, laboratory: Laboratory, verify: Verify) -> None:
     """From the initialisers as shipped: the gap between the frameworks is what the ledger says."""
     # Keras ships Glorot's law, so its shipped runs are the ones already made.

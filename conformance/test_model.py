@@ -30,6 +30,6 @@ def test_initialisation(case: Case, laboratory: Laboratory, verify: Verify) -> N
 @pytest.mark.each("pair with seed")
 def test_outputs(case: Case, laboratory: Laboratory, verify: Verify) -> None:
     """Logits and probabilities of all test images, preprocessing outside and inside the model."""
-    oracle = laboratory.ensemble(case)
+    oracle = laboratory.arbiter(case)
     other = oracle if case.partner == "oracle" else laboratory.partner(case, "model")
     verify(model.outputs(case, laboratory.observe(case, "model"), other, oracle))

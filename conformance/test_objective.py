@@ -18,7 +18,7 @@ def test_configuration(case: Case, laboratory: Laboratory, verify: Verify) -> No
 @pytest.mark.each("pair with seed")
 def test_loss_gradients_and_first_update(case: Case, laboratory: Laboratory, verify: Verify) -> None:
     """Loss, every gradient and every updated parameter of the first batch."""
-    oracle = laboratory.ensemble(case)
+    oracle = laboratory.arbiter(case)
     other = oracle if case.partner == "oracle" else laboratory.partner(case, "objective")
     verify(objective.first_batch(case, laboratory.observe(case, "objective"), other, oracle))
 

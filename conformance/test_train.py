@@ -13,23 +13,29 @@ from conformance.variants import complete_variant, counterpart_of
 @pytest.mark.each("train variant")
 def test_losses(case: Case, laboratory: Laboratory, verify: Verify) -> None:
     """The loss of every step within the allowance of the oracle."""
-    oracle = laboratory.ensemble(case)
+    oracle = laboratory.arbiter(case)
     verify(train.losses(case, laboratory.trained(case), oracle, oracle))
 
 
 @pytest.mark.each("train variant")
 def test_weights(case: Case, laboratory: Laboratory, verify: Verify) -> None:
     """Every parameter after steps 1, 2, 4, ... and the last within the allowance of the oracle."""
-    oracle = laboratory.ensemble(case)
+    oracle = laboratory.arbiter(case)
     verify(train.weights(case, laboratory.trained(case), oracle, oracle))
 
 
 @pytest.mark.each("complete variants")
 def test_frameworks_agree(case: Case, laboratory: Laboratory, verify: Verify) -> None:
-    """Losses and weights of the two frameworks, all steps, within the same allowance of each other."""
-    oracle, observed = laboratory.ensemble(case), laboratory.trained(case)
+    """Losses and weights of the two frameworks, all steps, within the same allowance of each other.
+
+    A user's model, of which the oracle knows nothing, is compared in float64 as well.
+    """
+    oracle, observed = laboratory.arbiter(case), laboratory.trained(case)
     other = laboratory.trained_partner(case)
-    verify([*train.losses(case, observed, other, oracle), *train.weights(case, observed, other, oracle)])
+    checks = [*train.losses(case, observed, other, oracle), *train.weights(case, observed, other, oracle)]
+    if not case.has_oracle:
+        checks += train.agree_in_float64(case, oracle, laboratory.partner(case, "self_ensemble"))
+    verify(checks)
 
 
 @pytest.mark.each("train variant")

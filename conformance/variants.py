@@ -43,7 +43,7 @@ class Variant:
         """How many optimizer updates it makes."""
         if self.examples is None:
             return workload.steps_per_epoch * self.epochs(workload)
-        return -(-self.examples // workload.batch_size)
+        return -(-min(self.examples, workload.train_examples) // workload.batch_size)
 
     def recordable(self, workload: Workload) -> list[int]:
         """The training steps after which its weights are recorded: 1, 2, 4, ..., an epoch's last, its last."""

@@ -111,10 +111,14 @@ class LedgerUse:
 
 @dataclass(frozen=True)
 class Partial:
-    """A filtered run: `ran` of `total` tests were selected."""
+    """A filtered run: `ran` of `total` checks were made; of a user's workload nobody knows the total, which is 0."""
 
     ran: int
     total: int
+
+    def __str__(self) -> str:
+        of = f"of {self.total}" if self.total else "checks, of a selection"
+        return f"partial: {self.ran} {of}"
 
 
 @dataclass(frozen=True)
@@ -165,7 +169,7 @@ class Run:
         if not self.checks:
             reasons.insert(0, "no checks ran")
         if self.partial is not None:
-            reasons.append(f"partial: {self.partial.ran} of {self.partial.total}")
+            reasons.append(str(self.partial))
         return (*reasons, *self.census_comparison.short)
 
     @property

@@ -14,7 +14,8 @@ from typing import Any
 class Parameter:
     """One trainable array: its name and shape here, and what each framework calls it and how it lays it out.
 
-    `shape` is the Keras layout (for a dense kernel: inputs, units). `layouts` maps a framework to the
+    `shape` is the Keras layout (for a dense kernel: inputs, units; for one of a convolution: height, width, inputs,
+    filters). `layouts` maps a framework to the
     parameter's name there and to the axes that take this layout to the framework's: `(1, 0)` transposes.
     """
 
@@ -32,7 +33,8 @@ class Workload:
     submodules `data`, `model`, ...) or the path of one Python file that defines the step functions it
     wants to replace; every other step function is taken from `reference.<framework>`.
     `train_examples` and `test_examples` are counts; `learning_rate` is per step; `accuracy_threshold` is a
-    fraction of the test images that every native run must reach.
+    fraction of the test images that every native run must reach; `accuracy_margin`, likewise, that within which
+    the frameworks' mean accuracies must be shown equal.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Workload:
     accuracy_threshold: float
     parameters: tuple[Parameter, ...]
     modules: Mapping[str, str] = field(default_factory=dict)
+    accuracy_margin: float = 0.01
 
     @property
     def steps_per_epoch(self) -> int:

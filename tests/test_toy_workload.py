@@ -59,7 +59,7 @@ def test_the_run_passes(ran: dict[str, Any]) -> None:
         "model/parameter_count",
         "model/parameter_total",
         "model/parameter_shapes",
-        "model/initialisation/shipped/hidden/kernel",
+        "model/initialisation/glorot/hidden/kernel",
         "objective/configuration/learning_rate",
         "train/loss_decreases/epochs",
         "train/loss_decreases/steps",

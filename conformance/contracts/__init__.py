@@ -48,6 +48,7 @@ KNOWN_CONTRACTS = (
     "evaluate/equivalence",
     "evaluate/shipped_defaults",
     "*/throughput/*",
+    "*/in_float64/*",
     "*/warnings",
     "*/observed/*",
     "*/unreadable",

@@ -34,10 +34,11 @@ def predicted(case: Case, observed: Observation, other: Observation, oracle: Obs
         float(logits_allowance),
     )
     classes = [asdict(count) for count in found.classes if count.differences]
-    yield file(case, Step.EVALUATE, "predictions", Kind.ROUNDING, found.comparison, ties=found.ties, classes=classes)
+    kind = filing.kind_of(oracle)
+    yield file(case, Step.EVALUATE, "predictions", kind, found.comparison, ties=found.ties, classes=classes)
     accuracy, others = (float(np.mean(_predictions(side) == labels)) for side in (observed, other))
     comparison = predictions.compare_accuracies("evaluate/accuracy", accuracy, others, labels.size, found.ties)
-    yield file(case, Step.EVALUATE, "locked_accuracy", Kind.ROUNDING, comparison)
+    yield file(case, Step.EVALUATE, "locked_accuracy", kind, comparison)
 
 
 def accuracy_recomputed(case: Case, observed: Observation) -> Iterator[Check]:
@@ -73,8 +74,9 @@ def accuracy_threshold(case: Case, observed: Observation) -> Iterator[Check]:
 
 
 def equivalent_accuracy(case: Case, contract: str, observed: Observation, other: Observation) -> Iterator[Check]:
-    """Mean accuracies over seeds are shown equal within one point (two one-sided tests, 5 % each)."""
-    result = equivalence.equivalent(native_accuracies(observed), native_accuracies(other))
+    """Mean accuracies over seeds are shown equal within the workload's margin (two one-sided tests, 5 % each)."""
+    margin = case.workload.accuracy_margin
+    result = equivalence.equivalent(native_accuracies(observed), native_accuracies(other), margin)
     comparison = Comparison(
         verdict=result.verdict.as_verdict(),
         measured=abs(result.estimate),

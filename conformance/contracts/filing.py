@@ -12,7 +12,7 @@ import numpy as np
 from conformance.cases import Case
 from conformance.checks import Check, Kind, Step, Verdict, Where
 from conformance.contracts import KNOWN_CONTRACTS
-from conformance.judge import exact, rounding
+from conformance.judge import exact, rounding, self_consistency
 from conformance.judge.comparison import Comparison, broken
 from conformance.observations import Observation
 
@@ -63,7 +63,7 @@ def rounded(
     missing = [side.key.framework for side in (observed, other) if side is not oracle and name not in side.tensors]
     if missing:
         comparison = broken(name, f"is missing in what was observed of {' and '.join(missing)}")
-        return file(case, step, name.partition("/")[2], Kind.ROUNDING, comparison)
+        return file(case, step, name.partition("/")[2], kind_of(oracle), comparison)
     source = oracle_name or name
     ensemble = oracle.tensors
     allowance = allowance_of(source, oracle)
@@ -83,13 +83,30 @@ def rounded(
         exact=mask,
         training_step=np.arange(1, len(expected) + 1) if name == "train/losses" else _training_step(name),
     )
-    return file(case, step, name.partition("/")[2], Kind.ROUNDING, comparison)
+    return file(case, step, name.partition("/")[2], kind_of(oracle), comparison)
+
+
+def kind_of(oracle: Observation) -> Kind:
+    """The kind of a check by this oracle's allowance: a framework that stands in for it vouches for itself alone."""
+    return Kind.SELF_CONSISTENCY if oracle.key.operation == "self_ensemble" else Kind.ROUNDING
 
 
 def allowance_of(name: str, oracle: Observation) -> rounding.Allowance:
-    """The rounding allowance of one tensor of the oracle; see conformance.judge.rounding."""
+    """The rounding allowance of one tensor of the oracle, or of what stands in for it.
+
+    See conformance.judge.rounding and conformance.judge.self_consistency.
+    """
     ensemble = oracle.tensors
-    return rounding.allowances({key: ensemble[key] for key in _over_time(name, ensemble)})[name]
+    return rounding.allowances(self_consistency.with_float32(over_time(name, ensemble), ensemble))[name]
+
+
+def over_time(source: str, ensemble: Mapping[str, Any]) -> dict[str, Any]:
+    """A tensor of the oracle at all its recorded times, with its deviations: the allowance never falls over time."""
+    names = [source]
+    if source.startswith("train/weights/"):
+        parameter = source.split("/", 3)[3]
+        names = [n for n in ensemble if n.startswith("train/weights/") and n.split("/", 3)[3] == parameter]
+    return {name: ensemble[name] for plain in names for name in (plain, rounding.DEVIATION + plain)}
 
 
 def exactly(case: Case, step: Step, contract: str, found: Any, expected: Any) -> Check:
@@ -131,15 +148,6 @@ def _same_values(case: Case, step: Step, contract: str, found: dict[str, Any], e
         reason=reason if expected else "nothing was expected, so nothing was compared",
     )
     return file(case, step, contract, Kind.EXACT, comparison)
-
-
-def _over_time(source: str, ensemble: Mapping[str, Any]) -> list[str]:
-    """The oracle's tensor at all its recorded times, with its deviations: the allowance never falls over time."""
-    if not source.startswith("train/weights/"):
-        return [source, rounding.DEVIATION + source]
-    parameter = source.split("/", 3)[3]
-    times = [name for name in ensemble if name.startswith("train/weights/") and name.split("/", 3)[3] == parameter]
-    return [*times, *(rounding.DEVIATION + name for name in times)]
 
 
 def _training_step(name: str) -> int | None:

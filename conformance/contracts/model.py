@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import prod
 
 import numpy as np
 
@@ -53,7 +54,7 @@ def shipped_laws(framework: str, workload: Workload) -> dict[str, initialisation
     if framework == "tensorflow":
         return glorot_laws(workload)
     return {
-        parameter.name: initialisation.torch_linear(_inputs(parameter, workload)) for parameter in workload.parameters
+        parameter.name: initialisation.torch_linear(_fan_in(parameter, workload)) for parameter in workload.parameters
     }
 
 
@@ -62,23 +63,31 @@ def glorot_laws(workload: Workload) -> dict[str, initialisation.Law]:
     return {
         parameter.name: initialisation.ZEROS
         if parameter.initializer == "zeros"
-        else initialisation.glorot_uniform(*parameter.shape)
+        else initialisation.glorot_uniform(*_fans(parameter.shape))
         for parameter in workload.parameters
     }
 
 
-def _inputs(parameter: Parameter, workload: Workload) -> int:
+def _fan_in(parameter: Parameter, workload: Workload) -> int:
     layer = parameter.name.partition("/")[0]
-    kernels = [p.shape[0] for p in workload.parameters if p.name == f"{layer}/kernel"]
-    return kernels[0]
+    return next(_fans(p.shape)[0] for p in workload.parameters if p.name == f"{layer}/kernel")
+
+
+def _fans(kernel: tuple[int, ...]) -> tuple[int, int]:
+    """Inputs and outputs of a unit: of a convolution's, over all the places of its window."""
+    *window, inputs, outputs = kernel
+    return prod(window) * inputs, prod(window) * outputs
 
 
 def initialisations(case: Case, observed: Observation) -> Iterator[Check]:
-    """The framework's own initial weights follow its documented laws, and Glorot's where asked for."""
-    for source, laws in (
-        ("shipped", shipped_laws(case.framework, case.workload)),
-        ("glorot", glorot_laws(case.workload)),
-    ):
+    """The framework's own initial weights follow its documented laws, and Glorot's where asked for.
+
+    What a user's model starts from is not documented, so it is held to Glorot's alone.
+    """
+    laws_of = {"glorot": glorot_laws(case.workload)}
+    if case.has_oracle:
+        laws_of["shipped"] = shipped_laws(case.framework, case.workload)
+    for source, laws in laws_of.items():
         samples = {name: observed.tensors[f"model/{source}/{name}"] for name in laws}
         yield from _follow(case, source, samples, laws)
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from conformance.cases import Case
 from conformance.checks import Check, Kind, Step, Where
-from conformance.contracts.filing import exactly, file, holds, rounded
-from conformance.judge import exact
+from conformance.contracts.filing import exactly, file, holds, over_time, rounded
+from conformance.judge import exact, rounding
+from conformance.judge.comparison import broken
 from conformance.observations import Observation, as_float
 from conformance.variants import Variant
 
@@ -39,6 +40,25 @@ def weights(case: Case, observed: Observation, other: Observation, oracle: Obser
     for name in expected:
         if recorded[name]:
             yield rounded(case, Step.TRAIN, name, observed, other, oracle)
+
+
+def agree_in_float64(case: Case, observed: Observation, other: Observation) -> Iterator[Check]:
+    """Run in float64, where rounding all but vanishes, the frameworks do the same at every step.
+
+    Both are observations of `self_ensemble`; the moved runs of the first say what is allowed. So a wrong port
+    shows, however much float32 would have hidden.
+    """
+    skipped = ("deviation/", "evaluate/labels")
+    for name in filter(lambda name: not name.startswith(skipped), observed.tensors):
+        step, _, rest = name.partition("/")
+        contract = f"in_float64/{rest}"
+        if name not in other.tensors:
+            yield file(case, Step(step), contract, Kind.SELF_CONSISTENCY, broken(name, "is missing on the other side"))
+            continue
+        expected = observed.tensors[name]
+        allowance = rounding.allowances(over_time(name, observed.tensors))[name]
+        comparison = rounding.compare_pair(name, expected, other.tensors[name], expected, allowance)
+        yield file(case, Step(step), contract, Kind.SELF_CONSISTENCY, comparison)
 
 
 def loss_decreases(case: Case, observed: Observation) -> Iterator[Check]:

@@ -1,4 +1,4 @@
-"""How far a framework strays from itself: runs in float64 from inputs and weights moved at random.
+"""How far a framework strays from itself: runs from inputs and weights moved at random, in float32 and in float64.
 
 It serves a workload that the oracle cannot calculate; see conformance.judge.self_consistency for the rule.
 """
@@ -17,40 +17,69 @@ from .session import Session, own_weights
 from .train import Recorder
 
 SERIES = ("train/losses", "train/epoch_losses")
+FORWARD = ("model/logits", "model/probabilities", "objective/loss")
 
 
 def observe(
     session: Session, arguments: dict[str, Any], tensors: dict[str, np.ndarray]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Every tensor of the locked run in float64, and `deviation/<tensor>` of each moved run, as the oracle's ensemble.
+    """Every tensor of the locked run in float64, and how far each of the moved runs lies from it.
 
+    `deviation/<tensor>` are those of the runs in float64, as the oracle's ensemble has them;
+    `deviation/float32/<tensor>` those of the runs in float32, of what a backward pass has gone into.
     This worker calculates in float64 from now on, so nothing else may be asked of it.
     """
     workload = Workload.from_dict(arguments["workload"])
     steps = session.steps(workload)
     splits = {name: session.split(arguments, name) for name in ("train", "test")}
     inputs = {name: steps.to_numpy(split.inputs) for name, split in splits.items()}
-    steps.use_float64()
     targets = {name: split.targets for name, split in splits.items()}
+    members = range(arguments["members"])
 
-    exact = _run(session, arguments, {k: v.astype(np.float64) for k, v in inputs.items()}, tensors, targets)
-    deviations: dict[str, list[Any]] = {name: [] for name in exact}
-    for member in range(arguments["members"]):
-        generator = np.random.default_rng([arguments["seed"], member])
-        start = {name: _moved_parameter(array, generator) for name, array in tensors.items()}
-        other = _run(session, arguments, {k: moved(v, generator) for k, v in inputs.items()}, start, targets)
-        for name, array in exact.items():
-            difference = np.abs(other[name] - array)
-            deviations[name].append(difference if name in SERIES else difference.max())
-    observed = {f"deviation/{name}": np.stack(values) for name, values in deviations.items()}
+    in_float32 = []
+    for member in members:
+        their_inputs, weights = (
+            _cast(values, np.float32) for values in _moved_start(arguments["seed"], member, inputs, tensors)
+        )
+        in_float32.append(_run(session, arguments, their_inputs, weights, targets))
+    steps.use_float64()
+    exact = _run(session, arguments, _cast(inputs, np.float64), tensors, targets)
+    deviations: dict[str, list[Any]] = {}
+    for member in members:
+        start = _moved_start(arguments["seed"], member, inputs, tensors)
+        for name, array in _run(session, arguments, *start, targets).items():
+            deviations.setdefault(f"deviation/{name}", []).append(_distance(name, array, exact))
+            if name not in FORWARD:
+                distance = _distance(name, in_float32[member][name], exact)
+                deviations.setdefault(f"deviation/float32/{name}", []).append(distance)
     labels = steps.to_numpy(splits["test"].labels).astype(np.int64)
+    observed = {name: np.stack(values) for name, values in deviations.items()}
     return {"members": arguments["members"]}, {**exact, **observed, "evaluate/labels": labels}
+
+
+def _moved_start(
+    seed: int, member: int, inputs: Mapping[str, np.ndarray], weights: Mapping[str, np.ndarray]
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    generator = np.random.default_rng([seed, member])
+    return (
+        {name: moved(array, generator) for name, array in inputs.items()},
+        {name: _moved_parameter(array, generator) for name, array in weights.items()},
+    )
 
 
 def _moved_parameter(array: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """A parameter moved; that of two axes or more is a kernel, which sums over all but the last."""
     length = int(np.prod(array.shape[:-1])) if array.ndim > 1 else 0
     return moved(array, generator, length)
+
+
+def _cast(arrays: Mapping[str, np.ndarray], dtype: Any) -> dict[str, np.ndarray]:
+    return {name: array.astype(dtype) for name, array in arrays.items()}
+
+
+def _distance(name: str, array: np.ndarray, exact: Mapping[str, np.ndarray]) -> Any:
+    difference = np.abs(array - exact[name])
+    return difference if name in SERIES else difference.max()
 
 
 def _run(

@@ -166,7 +166,7 @@ def _lines(console: Console, title: str, lines: Iterable[str]) -> None:
 def _last_lines(run: Run, console: Console) -> None:
     console.print(Text(f"\n{headline(run)}"))
     if run.partial is not None:
-        console.print(Text(f"partial: {run.partial.ran} of {run.partial.total}", style="yellow"))
+        console.print(Text(str(run.partial), style="yellow"))
     elements = sum(check.elements for check in run.checks)
     figures = f"{counted(len(run.checks), 'check')}, {counted(elements, 'element')}, {duration_text(run.seconds)}"
     line = ("verdict: ", _verdict(run.verdict), f"  exit status {run.exit_status}  ({figures})")
