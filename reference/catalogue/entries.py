@@ -34,7 +34,8 @@ class Form:
     default the names themselves); `fixed` does the same for weights whose gradient is not compared. With
     `channels_first`, inputs and outputs of three axes or more have their channels moved between last and first.
     `save` and `load` are for entries that are saved, `path` being the file's.
-    `since` and `until` are the first and the last release that has the component, such as "3.9".
+    `since` and `until` are the first and the last release that has the component and its arguments, such as "3.9";
+    without `since`, Keras 3 or torch 2.2.
     """
 
     build: str = ""
@@ -94,7 +95,7 @@ class Entry:
         optimizer   `build` makes an optimizer (of `parameters`, in torch); from step `change_at` on its learning rate
                     is `changed_rate`; in torch `call`, if given, is run before each step (to clip, for instance)
         schedule    `build` makes a schedule (of `optimizer`, in torch, whose rate is `learning_rate`), run for `steps`
-        sample      `call` draws random numbers, which must follow `law`: see reference.catalogue.laws
+        sample      `call` draws random numbers, which must follow `law`: see conformance.catalogue.laws
         saving      as `call`; then `save` writes to `path`, and in a fresh process `load` gives the component again
 
     `exact` demands equality to the bit instead of a rounding allowance. `note` is what else a person who ports a

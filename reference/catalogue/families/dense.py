@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..drawing import integers, normal
+from ..drawing import normal
 from ..entries import Divergence, Entry, Family, Form
 
 
@@ -12,6 +12,16 @@ def dense(a: Any, x: Any, kernel: Any, bias: Any) -> Any:
     """X kernel + bias."""
     return x @ kernel + bias
 
+
+BILINEAR = """
+class Bilinear(keras.layers.Layer):
+    def build(self, shapes):
+        self.kernel = self.add_weight(name='kernel', shape=(3, shapes[0][-1], shapes[1][-1]))
+        self.bias = self.add_weight(name='bias', shape=(3,))
+    def call(self, inputs):
+        return keras.ops.einsum('ni,kij,nj->nk', inputs[0], self.kernel, inputs[1]) + self.bias
+Bilinear()
+"""
 
 ENTRIES = (
     Entry(
@@ -66,15 +76,52 @@ ENTRIES = (
         ),
     ),
     Entry(
-        "Embedding",
-        keras=Form("keras.layers.Embedding(10, 4)", weights={"embeddings": "table"}),
-        torch=Form("nn.Embedding(10, 4)", weights={"weight": "table"}),
-        inputs={"indices": integers(3, 5, below=10)},
-        weights={"table": normal(10, 4)},
-        oracle=lambda a, indices, table: table[indices],
-        note="The initialisers differ: uniform within 0.05 in Keras, standard normal in torch. Keras's mask_zero does "
-        "not zero row 0; torch's padding_idx gives a zero row without gradient.",
+        "Dense-activation",
+        keras=Form("keras.layers.Dense(6, activation='tanh')"),
+        torch=Form("nn.Sequential(nn.Linear(5, 6), nn.Tanh())", weights={"0.weight": "kernel.T", "0.bias": "bias"}),
+        inputs={"x": normal(4, 5)},
+        weights={"kernel": normal(5, 6), "bias": normal(6)},
+        oracle=lambda a, x, kernel, bias: a.tanh(x @ kernel + bias),
+    ),
+    Entry(
+        "Dense-without-bias",
+        keras=Form("keras.layers.Dense(6, use_bias=False)", shipped={"use_bias": True}),
+        torch=Form("nn.Linear(5, 6, bias=False)", weights={"weight": "kernel.T"}),
+        inputs={"x": normal(4, 5)},
+        weights={"kernel": normal(5, 6)},
+        oracle=lambda a, x, kernel: x @ kernel,
+    ),
+    Entry(
+        "EinsumDense",
+        keras=Form("keras.layers.EinsumDense('abc,cde->abde', output_shape=(None, 2, 3), bias_axes='de')"),
+        torch=Form(
+            "nn.Linear(4, 6)",
+            "component(x).unflatten(-1, (2, 3))",
+            weights={"weight": "kernel.reshape(4, 6).T", "bias": "bias.ravel()"},
+        ),
+        inputs={"x": normal(2, 5, 4)},
+        weights={"kernel": normal(4, 2, 3), "bias": normal(2, 3)},
+        oracle=lambda a, x, kernel, bias: (x.reshape(10, 4) @ kernel.reshape(4, 6)).reshape(2, 5, 2, 3) + bias,
+        note="torch.einsum takes the same letters.",
+    ),
+    Entry(
+        "TimeDistributed",
+        keras=Form("keras.layers.TimeDistributed(keras.layers.Dense(6))", weights={"kernel": "kernel", "bias": "bias"}),
+        torch=Form("nn.Linear(5, 6)", weights={"weight": "kernel.T", "bias": "bias"}),
+        inputs={"x": normal(2, 3, 5)},
+        weights={"kernel": normal(5, 6), "bias": normal(6)},
+        oracle=lambda a, x, kernel, bias: (x.reshape(6, 5) @ kernel + bias).reshape(2, 3, 6),
+        note="torch's modules take further axes as they are, or torch.vmap.",
+    ),
+    Entry(
+        "Bilinear",
+        keras=Form(BILINEAR, "component([x, y])", since="3"),
+        torch=Form("nn.Bilinear(4, 5, 3)", weights={"weight": "kernel", "bias": "bias"}),
+        inputs={"x": normal(6, 4), "y": normal(6, 5)},
+        weights={"kernel": normal(3, 4, 5), "bias": normal(3)},
+        oracle=lambda a, x, y, kernel, bias: a.stack([a.sum((x @ kernel[k]) * y) for k in range(3)], 1) + bias,
+        note="Keras has none.",
     ),
 )
 
-FAMILY = Family("dense", "Dense layers and embeddings", "model", ENTRIES)
+FAMILY = Family("dense", "Dense layers", "model", ENTRIES)
