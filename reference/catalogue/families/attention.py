@@ -165,7 +165,7 @@ OPERATIONS = (
     ),
     Entry(
         "scaled-dot-product-grouped",
-        keras=Form(call=f"keras.ops.dot_product_attention({STEPS_FIRST})", since="3.13"),
+        keras=Form(call=f"keras.ops.dot_product_attention({STEPS_FIRST})", since="3.15"),
         torch=Form(
             call="F.scaled_dot_product_attention(query, key, value, enable_gqa=True).transpose(1, 2)", since="2.5"
         ),

@@ -2,94 +2,439 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..drawing import normal
+import numpy as np
+
+from ..drawing import Draw, normal, values
 from ..entries import Divergence, Entry, Family, Form
+from ..formulas import convolved, same_pads
 
-UNITS = 6
-
-
-def lstm(a: Any, x: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
-    """The outputs of all steps (Hochreiter and Schmidhuber 1997, with forget gates); gates i, f, g, o."""
-    n, steps, _ = x.shape
-    h = c = a.constant([[0.0] * UNITS] * n)
-    outputs = []
-    for t in range(steps):
-        z = x[:, t] @ kernel + h @ recurrent + bias
-        i, f, g, o = (z[:, k * UNITS : (k + 1) * UNITS] for k in range(4))
-        c = a.sigmoid(f) * c + a.sigmoid(i) * a.tanh(g)
-        h = a.sigmoid(o) * a.tanh(c)
-        outputs.append(h)
-    return a.stack(outputs, axis=1)
-
-
-def gru(a: Any, x: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
-    """The outputs of all steps (Cho et al. 2014), the reset gate after the product; gates z, r, h."""
-    n, steps, _ = x.shape
-    h = a.constant([[0.0] * UNITS] * n)
-    outputs = []
-    for t in range(steps):
-        ours, theirs = x[:, t] @ kernel + bias[0], h @ recurrent + bias[1]
-        z = a.sigmoid(ours[:, :UNITS] + theirs[:, :UNITS])
-        r = a.sigmoid(ours[:, UNITS : 2 * UNITS] + theirs[:, UNITS : 2 * UNITS])
-        candidate = a.tanh(ours[:, 2 * UNITS :] + r * theirs[:, 2 * UNITS :])
-        h = z * h + (1.0 - z) * candidate
-        outputs.append(h)
-    return a.stack(outputs, axis=1)
-
-
-def simple(a: Any, x: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
-    """The outputs of all steps of a plain recurrent layer (Elman 1990)."""
-    h = a.constant([[0.0] * UNITS] * x.shape[0])
-    outputs = []
-    for t in range(x.shape[1]):
-        h = a.tanh(x[:, t] @ kernel + h @ recurrent + bias)
-        outputs.append(h)
-    return a.stack(outputs, axis=1)
-
-
+X = {"x": normal(3, 5, 4)}
+LENGTHS = (5, 2, 3)
+MASK = values([[step < length for step in range(5)] for length in LENGTHS], "bool")
 # torch's r, z, n for Keras's z, r, h: the first two blocks of six columns change places.
 SWAPPED = "np.concatenate([{0}[..., 6:12], {0}[..., :6], {0}[..., 12:]], -1)"
+PACKED = "nn.utils.rnn.pack_padded_sequence(x, mask.sum(1), batch_first=True, enforce_sorted=False)"
+KERAS_NAMES = {"kernel": "kernel", "recurrent_kernel": "recurrent", "bias": "bias"}
+RESET_BEFORE = """
+class ResetBefore(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.kernel, self.recurrent = nn.Parameter(torch.zeros(4, 18)), nn.Parameter(torch.zeros(6, 18))
+        self.bias = nn.Parameter(torch.zeros(18))
+    def forward(self, x):
+        h, outputs = x.new_zeros(len(x), 6), []
+        for now in (x @ self.kernel + self.bias).unbind(1):
+            z, r = (now[:, :12] + h @ self.recurrent[:, :12]).sigmoid().chunk(2, 1)
+            h = z * h + (1 - z) * torch.tanh(now[:, 12:] + (r * h) @ self.recurrent[:, 12:])
+            outputs.append(h)
+        return torch.stack(outputs, 1)
+ResetBefore()
+"""
+CONV_LSTM = """
+class ConvLSTM(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inputs = nn.Conv2d(2, 12, 3, padding=1)
+        self.recurrent = nn.Conv2d(3, 12, 3, padding=1, bias=False)
+    def forward(self, x):
+        x = x.permute(1, 0, 4, 2, 3)
+        h = c = x.new_zeros(x.shape[1], 3, *x.shape[3:])
+        for now in x:
+            i, f, g, o = (self.inputs(now) + self.recurrent(h)).chunk(4, 1)
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * c.tanh()
+        return h.permute(0, 2, 3, 1)
+ConvLSTM()
+"""
 
-ENTRIES = (
-    Entry(
+
+def lstm_cell(a: Any, x: Any, states: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
+    """Hochreiter and Schmidhuber 1997, with forget gates; gates i, f, g, o. States h and c."""
+    h, c = states
+    units = recurrent.shape[0]
+    z = x @ kernel + h @ recurrent + bias
+    i, f, g, o = (z[:, k * units : (k + 1) * units] for k in range(4))
+    c = a.sigmoid(f) * c + a.sigmoid(i) * a.tanh(g)
+    return a.sigmoid(o) * a.tanh(c), c
+
+
+def gru_cell(a: Any, x: Any, states: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
+    """Cho et al. 2014, the reset gate after the product; gates z, r, h."""
+    (h,) = states
+    units = recurrent.shape[0]
+    ours, theirs = x @ kernel + bias[0], h @ recurrent + bias[1]
+    z = a.sigmoid(ours[:, :units] + theirs[:, :units])
+    r = a.sigmoid(ours[:, units : 2 * units] + theirs[:, units : 2 * units])
+    candidate = a.tanh(ours[:, 2 * units :] + r * theirs[:, 2 * units :])
+    return (z * h + (1.0 - z) * candidate,)
+
+
+def gru_cell_reset_before(a: Any, x: Any, states: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
+    """The same with the reset gate before the product, as first published."""
+    (h,) = states
+    ours = x @ kernel + bias
+    both = a.sigmoid(ours[:, :12] + h @ recurrent[:, :12])
+    z, r = both[:, :6], both[:, 6:]
+    return (z * h + (1.0 - z) * a.tanh(ours[:, 12:] + (r * h) @ recurrent[:, 12:]),)
+
+
+def simple_cell(a: Any, x: Any, states: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
+    """Elman 1990."""
+    return (a.tanh(x @ kernel + states[0] @ recurrent + bias),)
+
+
+def relu_cell(a: Any, x: Any, states: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
+    """The same with relu."""
+    return (a.maximum(x @ kernel + states[0] @ recurrent + bias, 0.0),)
+
+
+def steps_of(
+    a: Any, cell: Any, x: Any, kernel: Any, recurrent: Any, bias: Any, *, states: Any = None, mask: Any = None
+) -> list[Any]:
+    """The states after each step of x, (n, steps, width); where the mask is false they stay as they are."""
+    count = 2 if cell is lstm_cell else 1
+    states = states or (a.constant(np.zeros((x.shape[0], recurrent.shape[0]))),) * count
+    passed = []
+    for t in range(x.shape[1]):
+        new = cell(a, x[:, t], states, kernel, recurrent, bias)
+        if mask is not None:
+            kept = np.broadcast_to(mask[:, t, None], new[0].shape)
+            new = tuple(a.where(kept, after, before) for after, before in zip(new, states))
+        states = new
+        passed.append(states)
+    return passed
+
+
+def sequence(a: Any, cell: Any, x: Any, *weights: Any, **more: Any) -> Any:
+    """The outputs of all steps."""
+    return a.stack([states[0] for states in steps_of(a, cell, x, *weights, **more)], axis=1)
+
+
+def last(a: Any, cell: Any, x: Any, *weights: Any, **more: Any) -> Any:
+    """The output of the last step."""
+    return steps_of(a, cell, x, *weights, **more)[-1][0]
+
+
+def both_ways(a: Any, cell: Any, x: Any, w: Mapping[str, Any], cell_name: str) -> tuple[Any, Any]:
+    """The outputs of all steps forward, and of those backward in the order of time."""
+    directions = []
+    for direction, way in (("forward", 1), ("backward", -1)):
+        own = (w[f"{direction}_{cell_name}_{name}"] for name in ("kernel", "recurrent_kernel", "bias"))
+        directions.append(sequence(a, cell, x[:, ::way], *own)[:, ::way])
+    return directions[0], directions[1]
+
+
+def conv_lstm(a: Any, x: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
+    """The last output of an LSTM whose products are convolutions (Shi et al. 2015)."""
+    pads = same_pads(x.shape[2:4], 3, 1)
+    h = c = a.constant(np.zeros((x.shape[0], *x.shape[2:4], 3)))
+    for t in range(x.shape[1]):
+        z = convolved(a, x[:, t], kernel, 1, pads) + convolved(a, h, recurrent, 1, pads) + bias
+        i, f, g, o = (z[..., k * 3 : (k + 1) * 3] for k in range(4))
+        c = a.sigmoid(f) * c + a.sigmoid(i) * a.tanh(g)
+        h = a.sigmoid(o) * a.tanh(c)
+    return h
+
+
+def weights_of(gates: int, inputs: int = 4, prefix: str = "", bias: tuple[int, ...] = ()) -> dict[str, Draw]:
+    """The weights of six units; under a prefix such as `first/lstm_cell/` they have Keras's names."""
+    recurrent = f"{prefix}recurrent_kernel" if prefix else "recurrent"
+    return {
+        f"{prefix}kernel": normal(inputs, 6 * gates, scale=0.5),
+        recurrent: normal(6, 6 * gates, scale=0.4),
+        f"{prefix}bias": normal(*bias or (6 * gates,)),
+    }
+
+
+def plain_in_torch(build: str, call: str, gates: int, layers: Iterable[tuple[str, str]] = (("_l0", ""),)) -> Form:
+    """A torch form whose second bias is zero; `layers` pairs torch's endings with the prefixes of Keras's weights."""
+    weights, fixed = {}, {}
+    for ending, prefix in layers:
+        weights[f"weight_ih{ending}"] = f"{prefix}kernel.T"
+        weights[f"weight_hh{ending}"] = f"{prefix}recurrent{'_kernel' if prefix else ''}.T"
+        weights[f"bias_ih{ending}"] = f"{prefix}bias"
+        fixed[f"bias_hh{ending}"] = f"np.zeros({6 * gates})"
+    return Form(build, call, weights=weights, fixed=fixed)
+
+
+def gru_in_torch(build: str, call: str, layers: Iterable[tuple[str, str]] = (("_l0", ""),)) -> Form:
+    """A torch form with the gates in torch's order."""
+    weights = {}
+    for ending, prefix in layers:
+        recurrent = f"{prefix}recurrent{'_kernel' if prefix else ''}"
+        weights[f"weight_ih{ending}"] = SWAPPED.format(f"{prefix}kernel") + ".T"
+        weights[f"weight_hh{ending}"] = SWAPPED.format(recurrent) + ".T"
+        weights[f"bias_ih{ending}"] = SWAPPED.format(f"{prefix}bias[0]")
+        weights[f"bias_hh{ending}"] = SWAPPED.format(f"{prefix}bias[1]")
+    return Form(build, call, weights=weights)
+
+
+def entry(name: str, keras: str, torch: Form, cell: Any, oracle: Any, call: str = "", **more: Any) -> Entry:
+    """The entry of one layer of six units over (3, 5, 4)."""
+    gates = {lstm_cell: 4, gru_cell: 3, gru_cell_reset_before: 3}.get(cell, 1)
+    bias = (2, 18) if cell is gru_cell else ()
+    inputs = {**X, **more.pop("inputs", {})}
+    return Entry(
+        name,
+        keras=Form(keras, call, weights=KERAS_NAMES),
+        torch=torch,
+        inputs=inputs,
+        weights=weights_of(gates, bias=bias),
+        oracle=oracle,
+        **more,
+    )
+
+
+def lstm(name: str, keras: str, call: str, oracle: Any, keras_call: str = "", **more: Any) -> Entry:
+    """The entry of an LSTM."""
+    torch = plain_in_torch("nn.LSTM(4, 6, batch_first=True)", call, 4)
+    return entry(name, keras, torch, lstm_cell, oracle, keras_call, **more)
+
+
+def gru(name: str, keras: str, call: str, oracle: Any, keras_call: str = "", **more: Any) -> Entry:
+    """The entry of a GRU."""
+    torch = gru_in_torch("nn.GRU(4, 6, batch_first=True)", call)
+    return entry(name, keras, torch, gru_cell, oracle, keras_call, **more)
+
+
+def bidirectional(name: str, keras: str, call: str, oracle: Any, **more: Any) -> Entry:
+    """The entry of an LSTM in both directions."""
+    ways = (("_l0", "forward_lstm_lstm_cell_"), ("_l0_reverse", "backward_lstm_lstm_cell_"))
+    return Entry(
+        name,
+        keras=Form(keras),
+        torch=plain_in_torch("nn.LSTM(4, 6, batch_first=True, bidirectional=True)", call, 4, ways),
+        inputs=X,
+        weights={
+            **weights_of(4, prefix="forward_lstm/lstm_cell/"),
+            **weights_of(4, prefix="backward_lstm/lstm_cell/"),
+        },
+        oracle=lambda a, x, **w: oracle(a, *both_ways(a, lstm_cell, x, w, "lstm_lstm_cell")),
+        **more,
+    )
+
+
+LSTMS = (
+    lstm(
         "LSTM",
-        keras=Form(
-            "keras.layers.LSTM(6, return_sequences=True)",
-            weights={"kernel": "kernel", "recurrent_kernel": "recurrent", "bias": "bias"},
-        ),
-        torch=Form(
-            "nn.LSTM(4, 6, batch_first=True)",
-            "component(x)[0]",
-            weights={"weight_ih_l0": "kernel.T", "weight_hh_l0": "recurrent.T", "bias_ih_l0": "bias"},
-            fixed={"bias_hh_l0": "np.zeros(24)"},
-        ),
-        inputs={"x": normal(3, 7, 4)},
-        weights={"kernel": normal(4, 24, scale=0.5), "recurrent": normal(6, 24, scale=0.4), "bias": normal(24)},
-        oracle=lstm,
+        "keras.layers.LSTM(6, return_sequences=True)",
+        "component(x)[0]",
+        lambda a, x, **w: sequence(a, lstm_cell, x, **w),
         compiled=True,
         note="torch has two biases, which add up: leave one at zero. Keras starts the forget gate's bias at 1.",
+        divergences=(
+            Divergence(
+                "batch_first-as-shipped",
+                0.35,
+                0.53,
+                "torch takes the first axis for the steps unless told batch_first=True; the shapes agree.",
+                torch=plain_in_torch("nn.LSTM(4, 6)", "component(x)[0]", 4),
+            ),
+        ),
+    ),
+    lstm(
+        "LSTM-last",
+        "keras.layers.LSTM(6)",
+        "component(x)[0][:, -1]",
+        lambda a, x, **w: last(a, lstm_cell, x, **w),
+        note="Keras gives the last output alone unless told return_sequences=True.",
+    ),
+    lstm(
+        "LSTM-states",
+        "keras.layers.LSTM(6, return_sequences=True, return_state=True)",
+        "output, (h, c) = component(x)\noutput, h[0], c[0]",
+        lambda a, x, **w: (sequence(a, lstm_cell, x, **w), *steps_of(a, lstm_cell, x, **w)[-1]),
+        note="torch's states have the layers first.",
+    ),
+    lstm(
+        "LSTM-initial_state",
+        "keras.layers.LSTM(6, return_sequences=True)",
+        "component(x, (h[None], c[None]))[0]",
+        lambda a, x, h, c, **w: sequence(a, lstm_cell, x, states=(h, c), **w),
+        "component(x, initial_state=[h, c])",
+        inputs={"h": normal(3, 6), "c": normal(3, 6)},
+    ),
+    lstm(
+        "LSTM-masked",
+        "keras.layers.LSTM(6)",
+        f"component({PACKED})[1][0][0]",
+        lambda a, x, mask, **w: last(a, lstm_cell, x, mask=mask, **w),
+        "component(x, mask=mask)",
+        inputs={"mask": MASK},
+        note="The last output that is not padded. Keras takes any mask, torch's packed sequences padding behind.",
+        divergences=(
+            Divergence(
+                "last-step",
+                0.22,
+                0.33,
+                "component(x)[0][:, -1] runs over the padding.",
+                torch=plain_in_torch("nn.LSTM(4, 6, batch_first=True)", "component(x)[0][:, -1]", 4),
+            ),
+            Divergence(
+                "padded-outputs",
+                0.3,
+                1.0,
+                "At padded steps Keras repeats the last output, torch gives zeros.",
+                keras=Form(
+                    "keras.layers.LSTM(6, return_sequences=True)", "component(x, mask=mask)", weights=KERAS_NAMES
+                ),
+                torch=plain_in_torch(
+                    "nn.LSTM(4, 6, batch_first=True)",
+                    f"nn.utils.rnn.pad_packed_sequence(component({PACKED})[0], batch_first=True)[0]",
+                    4,
+                ),
+            ),
+        ),
+    ),
+    lstm(
+        "LSTM-go_backwards",
+        "keras.layers.LSTM(6, return_sequences=True, go_backwards=True)",
+        "component(x.flip(1))[0]",
+        lambda a, x, **w: sequence(a, lstm_cell, x[:, ::-1], **w),
+        note="Keras leaves the outputs in the order in which they were made, the last step's first.",
     ),
     Entry(
-        "GRU",
+        "LSTM-stacked",
         keras=Form(
-            "keras.layers.GRU(6, return_sequences=True)",
-            weights={"kernel": "kernel", "recurrent_kernel": "recurrent", "bias": "bias"},
+            "keras.Sequential([keras.layers.LSTM(6, return_sequences=True, name=name) for name in ('one', 'two')])"
         ),
-        torch=Form(
-            "nn.GRU(4, 6, batch_first=True)",
+        torch=plain_in_torch(
+            "nn.LSTM(4, 6, num_layers=2, batch_first=True)",
             "component(x)[0]",
+            4,
+            (("_l0", "one_lstm_cell_"), ("_l1", "two_lstm_cell_")),
+        ),
+        inputs=X,
+        weights={**weights_of(4, prefix="one/lstm_cell/"), **weights_of(4, 6, prefix="two/lstm_cell/")},
+        oracle=lambda a, x, **w: stacked(a, x, [f"{name}_lstm_cell" for name in ("one", "two")], w),
+        note="torch drops out between layers; Keras a layer's inputs (dropout) and states (recurrent_dropout).",
+    ),
+    Entry(
+        "StackedRNNCells",
+        keras=Form(
+            "keras.layers.RNN([keras.layers.LSTMCell(6, name=name) for name in ('one', 'two')], return_sequences=True)"
+        ),
+        torch=plain_in_torch(
+            "nn.LSTM(4, 6, num_layers=2, batch_first=True)", "component(x)[0]", 4, (("_l0", "one_"), ("_l1", "two_"))
+        ),
+        inputs=X,
+        weights={**weights_of(4, prefix="one/"), **weights_of(4, 6, prefix="two/")},
+        oracle=lambda a, x, **w: stacked(a, x, ("one", "two"), w),
+    ),
+    Entry(
+        "LSTM-first-bias",
+        keras=Form(
+            "keras.layers.LSTM(6)",
+            "component(x)\nkeras.ops.convert_to_tensor(component.cell.bias)",
+            shipped={"unit_forget_bias": True},
+            since="3",
+        ),
+        torch=Form(call="bias = torch.zeros(24)\nbias[6:12] = 1\nbias"),
+        inputs=X,
+        oracle=lambda a, x: a.constant(np.repeat([0.0, 1.0, 0.0, 0.0], 6)),
+        exact=True,
+        gradients=(),
+        divergences=(
+            Divergence(
+                "as-made",
+                0.5,
+                1.82,
+                "torch draws both biases within 1/sqrt(units), the forget gate's too.",
+                torch=Form(call="made = nn.LSTM(4, 6)\nmade.bias_ih_l0 + made.bias_hh_l0"),
+            ),
+        ),
+    ),
+    Entry(
+        "ConvLSTM2D",
+        keras=Form("keras.layers.ConvLSTM2D(3, 3, padding='same')", weights=KERAS_NAMES),
+        torch=Form(
+            CONV_LSTM,
             weights={
-                "weight_ih_l0": SWAPPED.format("kernel") + ".T",
-                "weight_hh_l0": SWAPPED.format("recurrent") + ".T",
-                "bias_ih_l0": SWAPPED.format("bias[0]"),
-                "bias_hh_l0": SWAPPED.format("bias[1]"),
+                "inputs.weight": "kernel.transpose(3, 2, 0, 1)",
+                "recurrent.weight": "recurrent.transpose(3, 2, 0, 1)",
+                "inputs.bias": "bias",
             },
         ),
-        inputs={"x": normal(3, 7, 4)},
-        weights={"kernel": normal(4, 18, scale=0.5), "recurrent": normal(6, 18, scale=0.4), "bias": normal(2, 18)},
-        oracle=gru,
+        inputs={"x": normal(2, 3, 4, 5, 2)},
+        weights={
+            "kernel": normal(3, 3, 2, 12, scale=0.3),
+            "recurrent": normal(3, 3, 3, 12, scale=0.3),
+            "bias": normal(12),
+        },
+        oracle=conv_lstm,
+        note="torch has none. Keras 2's recurrent_activation was the hard sigmoid.",
+    ),
+)
+
+
+def stacked(a: Any, x: Any, names: Iterable[str], w: Mapping[str, Any]) -> Any:
+    """LSTMs, each over the outputs of the one before."""
+    for name in names:
+        x = sequence(a, lstm_cell, x, *(w[f"{name}_{part}"] for part in ("kernel", "recurrent_kernel", "bias")))
+    return x
+
+
+BIDIRECTIONAL = (
+    bidirectional(
+        "Bidirectional-LSTM",
+        "keras.layers.Bidirectional(keras.layers.LSTM(6, return_sequences=True, name='lstm'))",
+        "component(x)[0]",
+        lambda a, forward, backward: a.concatenate([forward, backward]),
+    ),
+    bidirectional(
+        "Bidirectional-LSTM-last",
+        "keras.layers.Bidirectional(keras.layers.LSTM(6, name='lstm'))",
+        "torch.cat(list(component(x)[1][0]), 1)",
+        lambda a, forward, backward: a.concatenate([forward[:, -1], backward[:, 0]]),
+        note="The last output of each direction, which is the first step's for the backward one.",
+        divergences=(
+            Divergence(
+                "last-step",
+                0.2,
+                2.0,
+                "component(x)[0][:, -1] has the backward direction's first output, which has seen one step.",
+                torch=plain_in_torch(
+                    "nn.LSTM(4, 6, batch_first=True, bidirectional=True)",
+                    "component(x)[0][:, -1]",
+                    4,
+                    (("_l0", "forward_lstm_lstm_cell_"), ("_l0_reverse", "backward_lstm_lstm_cell_")),
+                ),
+            ),
+        ),
+    ),
+    bidirectional(
+        "Bidirectional-LSTM-sum",
+        "keras.layers.Bidirectional(keras.layers.LSTM(6, return_sequences=True, name='lstm'), merge_mode='sum')",
+        "component(x)[0].unflatten(-1, (2, 6)).sum(2)",
+        lambda a, forward, backward: forward + backward,
+        note="'mul' and 'ave' likewise; torch has concatenation alone.",
+    ),
+    Entry(
+        "Bidirectional-GRU",
+        keras=Form("keras.layers.Bidirectional(keras.layers.GRU(6, return_sequences=True, name='gru'))"),
+        torch=gru_in_torch(
+            "nn.GRU(4, 6, batch_first=True, bidirectional=True)",
+            "component(x)[0]",
+            (("_l0", "forward_gru_gru_cell_"), ("_l0_reverse", "backward_gru_gru_cell_")),
+        ),
+        inputs=X,
+        weights={
+            **weights_of(3, prefix="forward_gru/gru_cell/", bias=(2, 18)),
+            **weights_of(3, prefix="backward_gru/gru_cell/", bias=(2, 18)),
+        },
+        oracle=lambda a, x, **w: a.concatenate(list(both_ways(a, gru_cell, x, w, "gru_gru_cell"))),
+    ),
+)
+
+GRUS = (
+    gru(
+        "GRU",
+        "keras.layers.GRU(6, return_sequences=True)",
+        "component(x)[0]",
+        lambda a, x, **w: sequence(a, gru_cell, x, **w),
         divergences=(
             Divergence(
                 "gates-not-swapped",
@@ -108,24 +453,93 @@ ENTRIES = (
                 ),
             ),
         ),
-        note="With reset_after=False, which is not the default, Keras's GRU has no twin in torch.",
+        note="torch's GRU is Keras's with reset_after=True, its default.",
     ),
-    Entry(
-        "SimpleRNN",
-        keras=Form(
-            "keras.layers.SimpleRNN(6, return_sequences=True)",
-            weights={"kernel": "kernel", "recurrent_kernel": "recurrent", "bias": "bias"},
+    gru(
+        "GRU-states",
+        "keras.layers.GRU(6, return_state=True)",
+        "output, h = component(x)\noutput[:, -1], h[0]",
+        lambda a, x, **w: (last(a, gru_cell, x, **w),) * 2,
+    ),
+    gru(
+        "GRU-masked",
+        "keras.layers.GRU(6)",
+        f"component({PACKED})[1][0]",
+        lambda a, x, mask, **w: last(a, gru_cell, x, mask=mask, **w),
+        "component(x, mask=mask)",
+        inputs={"mask": MASK},
+    ),
+    entry(
+        "GRU-reset_before",
+        "keras.layers.GRU(6, return_sequences=True, reset_after=False)",
+        Form(RESET_BEFORE, weights={"kernel": "kernel", "recurrent": "recurrent", "bias": "bias"}),
+        gru_cell_reset_before,
+        lambda a, x, **w: sequence(a, gru_cell_reset_before, x, **w),
+        note="Has no twin in torch: write the cell.",
+        divergences=(
+            Divergence(
+                "nn.GRU",
+                0.05,
+                1.0,
+                "nn.GRU multiplies with the reset gate behind the product; no weights make up for it.",
+                torch=Form(
+                    "nn.GRU(4, 6, batch_first=True)",
+                    "component(x)[0]",
+                    weights={
+                        "weight_ih_l0": SWAPPED.format("kernel") + ".T",
+                        "weight_hh_l0": SWAPPED.format("recurrent") + ".T",
+                        "bias_ih_l0": SWAPPED.format("bias"),
+                    },
+                    fixed={"bias_hh_l0": "np.zeros(18)"},
+                ),
+            ),
         ),
-        torch=Form(
-            "nn.RNN(4, 6, batch_first=True)",
-            "component(x)[0]",
-            weights={"weight_ih_l0": "kernel.T", "weight_hh_l0": "recurrent.T", "bias_ih_l0": "bias"},
-            fixed={"bias_hh_l0": "np.zeros(6)"},
-        ),
-        inputs={"x": normal(3, 7, 4)},
-        weights={"kernel": normal(4, 6, scale=0.5), "recurrent": normal(6, 6, scale=0.4), "bias": normal(6)},
-        oracle=simple,
     ),
 )
 
-FAMILY = Family("recurrent", "Recurrent layers", "model", ENTRIES)
+SIMPLE = (
+    entry(
+        "SimpleRNN",
+        "keras.layers.SimpleRNN(6, return_sequences=True)",
+        plain_in_torch("nn.RNN(4, 6, batch_first=True)", "component(x)[0]", 1),
+        simple_cell,
+        lambda a, x, **w: sequence(a, simple_cell, x, **w),
+    ),
+    entry(
+        "SimpleRNN-relu",
+        "keras.layers.SimpleRNN(6, activation='relu', return_sequences=True)",
+        plain_in_torch("nn.RNN(4, 6, nonlinearity='relu', batch_first=True)", "component(x)[0]", 1),
+        relu_cell,
+        lambda a, x, **w: sequence(a, relu_cell, x, **w),
+        note="nn.RNN knows tanh and relu alone.",
+    ),
+    entry(
+        "LSTMCell",
+        "keras.layers.LSTMCell(6)",
+        plain_in_torch("nn.LSTMCell(4, 6)", "component(x[:, 0], (h, c))", 4, (("", ""),)),
+        lstm_cell,
+        lambda a, x, h, c, **w: lstm_cell(a, x[:, 0], (h, c), **w),
+        "component(x[:, 0], [h, c])[1]",
+        inputs={"h": normal(3, 6), "c": normal(3, 6)},
+    ),
+    entry(
+        "GRUCell",
+        "keras.layers.GRUCell(6)",
+        gru_in_torch("nn.GRUCell(4, 6)", "component(x[:, 0], h)", (("", ""),)),
+        gru_cell,
+        lambda a, x, h, **w: gru_cell(a, x[:, 0], (h,), **w)[0],
+        "component(x[:, 0], [h])[0]",
+        inputs={"h": normal(3, 6)},
+    ),
+    entry(
+        "SimpleRNNCell",
+        "keras.layers.SimpleRNNCell(6)",
+        plain_in_torch("nn.RNNCell(4, 6)", "component(x[:, 0], h)", 1, (("", ""),)),
+        simple_cell,
+        lambda a, x, h, **w: simple_cell(a, x[:, 0], (h,), **w)[0],
+        "component(x[:, 0], [h])[0]",
+        inputs={"h": normal(3, 6)},
+    ),
+)
+
+FAMILY = Family("recurrent", "Recurrent layers", "model", LSTMS + BIDIRECTIONAL + GRUS + SIMPLE)
