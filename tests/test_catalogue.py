@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import reference
+from conformance.catalogue import laws
 from conformance.catalogue.cases import EntryCase, entry_case
 from conformance.catalogue.divergences import ledger_entries
 from conformance.catalogue.phrases import found, nearest, phrases
@@ -146,6 +147,28 @@ def test_absence_is_explained_only_outside_the_versions_named() -> None:
     subject = entry_case(FAMILY, later, "tensorflow")
     assert "absent in keras 3.5" in contracts.absence(subject, gone, lambda: {"keras": "3.5"})
     assert contracts.absence(subject, gone, lambda: {"keras": "3.10"}) == ""
+    assert "there with keras>=3" in contracts.absence(case("tensorflow"), gone, lambda: {"keras": "2.15.0"})
+
+
+def test_what_an_older_release_raises_is_absence_only_where_the_form_says_since_when() -> None:
+    error = {"kind": "TypeError", "message": "no such argument", "traceback": ""}
+    raised = replace(observed("tensorflow"), facts={"entries": {"Scaled": {"error": error}}})
+    later = entry_case(FAMILY, replace(SCALED, keras=replace(SCALED.keras, since="3.9")), "tensorflow")
+    assert "raises TypeError in keras 3.5" in contracts.absence(later, raised, lambda: {"keras": "3.5"})
+    assert contracts.absence(later, raised, lambda: {"keras": "3.9"}) == ""
+    assert contracts.absence(case("tensorflow"), raised, lambda: {"keras": "2.15"}) == ""
+
+
+@pytest.mark.parametrize(
+    ("chance", "stranger", "holds"),
+    [(0.75, None, True), (0.7, None, False), (0.75, 1.0, False), (0.75, np.nan, False)],
+)
+def test_dropout_keeps_as_many_as_it_says_and_scales_them(chance: float, stranger: float | None, holds: bool) -> None:
+    sample = np.where(np.arange(8000) % 4 == 0, 0.0, 4 / 3).astype(np.float32)
+    if stranger is not None:
+        sample[17] = stranger
+    (result,) = laws.judged(("two_values", (0.0, 4 / 3, chance)), {"output": sample})
+    assert result.holds == holds, result.reason
 
 
 @pytest.mark.parametrize(("family", "entry"), ENTRIES, ids=[entry.name for _, entry in ENTRIES])

@@ -106,21 +106,23 @@ def _pair(case: EntryCase, observed: Observation, other: Observation, oracle: Ob
 def absence(case: EntryCase, observed: Observation, versions: Callable[[], Mapping[str, str]]) -> str:
     """Why the entry cannot be run: its component came later than the version installed, or went before it.
 
-    What a form raises counts as absence there, too: an argument may have come later than the component. Empty where
-    the entry was run, or ought to have been.
+    Where the form itself says so, what it raises counts as absence, too: an argument may have come later than the
+    component. Empty where the entry was run, or ought to have been.
     """
     facts = observed.facts["entries"][case.entry.name]
-    error = facts.get("error")
-    missing = facts.get("absent") or (error and f"what raises {error['kind']}")
-    if not missing:
-        return ""
     form = case.entry.form(observed.key.framework)
     package = _PACKAGE[observed.key.framework]
+    if "absent" in facts:
+        missing = f"{facts['absent']} is absent"
+    elif "error" in facts and (form.since or form.until):
+        missing = f"it raises {facts['error']['kind']}"
+    else:
+        return ""
     version = versions()[package]
     wanted = SpecifierSet(f">={form.since or _WRITTEN_FOR[package]}" + (f",<={form.until}" if form.until else ""))
     if wanted.contains(version, prereleases=True):
         return ""
-    return f"{missing} is absent in {package} {version} (there with {package}{wanted})"
+    return f"{missing} in {package} {version} (there with {package}{wanted})"
 
 
 def compiled(case: EntryCase, observed: Observation, oracle: Observation) -> Iterator[Check]:

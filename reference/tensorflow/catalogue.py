@@ -85,7 +85,7 @@ class Component:
             outputs = self._apply(inputs)
         floating = [tensor for tensor in outputs.values() if tensor.dtype.is_floating]
         sources = [inputs[name] for name in self._watched]
-        sources += [getattr(variable, "value", variable) for variable in trainable.values()]
+        sources += [v if isinstance(v, tf.Variable) else v.value for v in trainable.values()]  # Keras 2, Keras 3
         names = [f"gradient/input/{name}" for name in self._watched]
         names += [f"gradient/weight/{own}" for own in trainable]
         seeds = [tf.cast(cotangent(tuple(tensor.shape)), tensor.dtype) for tensor in floating]

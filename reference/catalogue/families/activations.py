@@ -19,10 +19,12 @@ def activation(name: str, keras: Form, torch: Form, oracle: Any, **more: Any) ->
     return Entry(name, keras, torch, SPREAD, oracle, **more)
 
 
-def at_bends(name: str, points: list[float], keras: str, torch: str, oracle: Any, since: str = "") -> Entry:
+def at_bends(
+    name: str, points: list[float], keras: str, torch: str, oracle: Any, since: str = "", note: str = ""
+) -> Entry:
     """The entry of a function where its slope changes: both frameworks take the formula's side."""
     x = {"x": values([points])}
-    return Entry(name, Form(call=keras, since=since), Form(call=torch), x, oracle, exact=True)
+    return Entry(name, Form(call=keras, since=since), Form(call=torch), x, oracle, exact=True, note=note)
 
 
 def apart_at(point: float, size: float, reason: str, **more: Any) -> Divergence:
@@ -188,7 +190,7 @@ BENT = (
     ),
     activation(
         "relu-negative-slope-max-value-threshold",
-        Form(call="keras.activations.relu(x, negative_slope=0.25, max_value=4.0, threshold=1.0)"),
+        Form(call="keras.activations.relu(x, negative_slope=0.25, max_value=4.0, threshold=1.0)", since="3"),
         Form(call="torch.where(x >= 1, x, 0.25 * (x - 1)).clamp(max=4)"),
         lambda a, x: a.where(x >= 1.0, a.minimum(x, 4.0), 0.25 * (x - 1.0)),
         note="Below the threshold Keras gives the slope times x less the threshold. keras.layers.ReLU has the same "
@@ -203,14 +205,14 @@ BENT = (
     ),
     Entry(
         "LeakyReLU",
-        keras=Form("keras.layers.LeakyReLU(negative_slope=0.25)", shipped={"negative_slope": 0.3}),
+        keras=Form("keras.layers.LeakyReLU(negative_slope=0.25)", shipped={"negative_slope": 0.3}, since="3"),
         torch=Form("nn.LeakyReLU(negative_slope=0.25)", shipped={"negative_slope": 0.01}),
         inputs=SPREAD,
         oracle=lambda a, x: a.where(x > 0, x, 0.25 * x),
         divergences=(
             Divergence("as-shipped", 1.7, 1.75, "The slopes are 0.3 in Keras and 0.01 in torch.", shipped=True),
         ),
-        note="keras.activations.leaky_relu and tf.nn.leaky_relu have the slope 0.2.",
+        note="keras.activations.leaky_relu and tf.nn.leaky_relu have the slope 0.2. In Keras 2 the argument is alpha.",
     ),
     activation(
         "leaky_relu",
@@ -233,8 +235,8 @@ BENT = (
         divergences=(
             Divergence(
                 "gradient-at-0",
-                1e-3,
-                10.0,
+                1.0,
+                1.4,
                 "At zero itself Keras's gradient is 0, torch's the slope.",
                 inputs={"x": values(np.zeros((1, 1, 1, 3)))},
                 gradients=True,
@@ -343,6 +345,7 @@ BENT = (
         "F.hardswish(x)",
         lambda a, x: a.where(x > -3.0, a.where(x < 3.0, x * (x + 3.0) / 6.0, x), 0.0),
         since="3.1",
+        note="Up to 2.6 torch gave -1/2 and 3/2 at the bounds (pytorch/pytorch#143899); both are 0 and 1 since.",
     ),
     activation(
         "sparse_plus",
@@ -368,8 +371,8 @@ OVER_AN_AXIS = (
         divergences=(
             Divergence(
                 "no-dim",
-                0.5,
-                1.0,
+                0.85,
+                1.2,
                 "nn.Softmax() without dim takes axis 1 of four: give dim=-1, which is Keras's axis.",
                 torch=Form(call="F.softmax(x, dim=1)"),
             ),
@@ -409,13 +412,14 @@ OVER_AN_AXIS = (
         divergences=(
             Divergence(
                 "keras.activations.sparsemax",
-                0.4,
-                0.8,
+                0.52,
+                0.69,
                 "Keras adds up the cumulative sums where it should take the last one: the threshold is too high, "
                 "and rows with more than one place above zero do not sum to 1.",
                 keras=Form(call="keras.activations.sparsemax(x)", since="3.8"),
                 cause="framework-bug",
-                versions={"keras": ">=3.8", "torch": ">=2.2"},
+                versions={"keras": ">=3.8,<3.16", "torch": ">=2.2"},
+                evidence="keras-team/keras#23425, corrected by #23469 after 3.15.1",
             ),
         ),
     ),

@@ -134,8 +134,8 @@ OPERATIONS = (
         divergences=(
             Divergence(
                 "row-fully-masked",
-                0.3,
-                3.0,
+                0.88,
+                1.2,
                 "A row that may attend to nothing is the mean of all values in Keras, zero in torch.",
                 inputs={"mask": values(np.zeros((5, 5)), "bool")},
                 versions={"keras": ">=3.6", "torch": ">=2.5"},
@@ -184,8 +184,8 @@ OPERATIONS = (
         divergences=(
             Divergence(
                 "scale-as-shipped",
-                0.1,
-                3.0,
+                0.57,
+                0.77,
                 "torch divides the scores by the root of the width.",
                 torch=Form(call="F.scaled_dot_product_attention(query, value, value)"),
             ),
@@ -254,8 +254,8 @@ MULTI_HEAD = (
             ),
             Divergence(
                 "batch_first-as-shipped",
-                0.5,
-                10.0,
+                2.9,
+                3.9,
                 "nn.MultiheadAttention takes the first axis for the steps unless told batch_first=True.",
                 torch=Form("nn.MultiheadAttention(8, 2)", "component(x, x, x)[0]", weights=MAPPED),
             ),
@@ -287,8 +287,8 @@ MULTI_HEAD = (
         divergences=(
             Divergence(
                 "not-inverted",
-                0.5,
-                10.0,
+                3.1,
+                4.2,
                 "True attends in Keras and blocks in torch.",
                 torch=replace(TORCH_MHA, call="component(x, x, x, attn_mask=mask.repeat_interleave(2, 0))[0]"),
                 inputs={"mask": values(np.stack([np.eye(5) > 0] * 2), "bool")},

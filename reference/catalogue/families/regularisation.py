@@ -112,8 +112,8 @@ PENALTIES = (
         divergences=(
             Divergence(
                 "weight_decay",
-                0.4,
-                1.2,
+                0.64,
+                0.85,
                 "torch's weight_decay adds weight_decay * w to the gradient, the derivative of half the squares.",
                 torch=Form(call="0.25 * w.square().sum() / 2"),
                 gradients=True,
