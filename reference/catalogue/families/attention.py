@@ -147,7 +147,7 @@ OPERATIONS = (
         keras=Form(call=f"keras.ops.dot_product_attention({STEPS_FIRST}, is_causal=True)", since="3.6"),
         torch=Form(call="F.scaled_dot_product_attention(query, key, value, is_causal=True).transpose(1, 2)"),
         inputs=HEADS,
-        oracle=lambda a, **inputs: scaled_dot_product(a, mask=CAUSAL, **inputs).transpose(0, 2, 1, 3),
+        oracle=lambda a, query, key, value: scaled_dot_product(a, query, key, value, CAUSAL).transpose(0, 2, 1, 3),
     ),
     Entry(
         "scaled-dot-product-bias",
