@@ -86,11 +86,11 @@ def joined(attended: Any, kernel: Any, bias: Any = 0.0) -> Any:
 
 def multi_head(a: Any, x: Any, memory: Any = None, mask: Any = ANY, **w: Any) -> Any:
     """Attention of several heads over x, or from x to a memory, (n, steps, width)."""
-    parts = [
+    query, key, value = (
         heads(source, w[f"{name}_kernel"], w.get(f"{name}_bias", 0.0))
         for name, source in (("query", x), ("key", memory or x), ("value", memory or x))
-    ]
-    attended = scaled_dot_product(a, *parts, mask=mask)
+    )
+    attended = scaled_dot_product(a, query, key, value, mask)
     return joined(attended, w["attention_output_kernel"], w.get("attention_output_bias", 0.0))
 
 
