@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..drawing import normal
@@ -22,6 +23,22 @@ class Bilinear(keras.layers.Layer):
         return keras.ops.einsum('ni,kij,nj->nk', inputs[0], self.kernel, inputs[1]) + self.bias
 Bilinear()
 """
+
+
+def initial(name: str, keras: str, torch: str, keras_limit: float, torch_limit: float) -> Entry:
+    """The entry of the kernel that a layer starts with, uniform within a limit on each side."""
+    return Entry(
+        name,
+        keras=Form(call=keras),
+        torch=Form(call=torch),
+        inputs={},
+        gradients=(),
+        kind="sample",
+        settings={"law": {"tensorflow": ("uniform", keras_limit), "pytorch": ("uniform", torch_limit)}},
+        note="Keras: Glorot uniform, zero bias; torch: both uniform within 1/sqrt(inputs). Copy the weights, "
+        "or call nn.init.xavier_uniform_ and nn.init.zeros_.",
+    )
+
 
 ENTRIES = (
     Entry(
@@ -121,6 +138,20 @@ ENTRIES = (
         weights={"kernel": normal(3, 4, 5), "bias": normal(3)},
         oracle=lambda a, x, y, kernel, bias: a.stack([a.sum((x @ kernel[k]) * y) for k in range(3)], 1) + bias,
         note="Keras has none.",
+    ),
+    initial(
+        "Dense-initial-weights",
+        "made = keras.layers.Dense(64)\nmade.build((None, 200))\nmade.kernel + 0",
+        "nn.Linear(200, 64).weight",
+        math.sqrt(6 / (200 + 64)),
+        1 / math.sqrt(200),
+    ),
+    initial(
+        "Conv2D-initial-weights",
+        "made = keras.layers.Conv2D(64, 3)\nmade.build((None, 8, 8, 32))\nmade.kernel + 0",
+        "nn.Conv2d(32, 64, 3).weight",
+        math.sqrt(6 / (9 * (32 + 64))),
+        1 / math.sqrt(9 * 32),
     ),
 )
 

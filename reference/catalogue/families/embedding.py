@@ -117,6 +117,16 @@ ENTRIES = (
         oracle=lambda a, indices, table: (table[indices].reshape(12, 4) @ table.transpose()).reshape(3, 4, 6),
         note="Tied weights: the table that embeds also gives the logits.",
     ),
+    Entry(
+        "Embedding-initial-weights",
+        keras=Form(call="made = keras.layers.Embedding(100, 64)\nmade.build()\nmade.embeddings + 0", since="3"),
+        torch=Form(call="nn.Embedding(100, 64).weight"),
+        inputs={},
+        gradients=(),
+        kind="sample",
+        settings={"law": {"tensorflow": ("uniform", 0.05), "pytorch": ("normal", 1.0)}},
+        note="Uniform within 0.05 in Keras, standard normal in torch: copy the weights.",
+    ),
 )
 
 FAMILY = Family("embedding", "Embeddings", "model", ENTRIES)

@@ -129,6 +129,13 @@ BATCH = (
                 "epsilon is 0.001 in Keras and 0.00001 in torch.",
                 shipped=True,
             ),
+            Divergence(
+                "mode-as-made",
+                1.7,
+                2.4,
+                "Called without a word of the mode, Keras's layers infer; a torch module trains until .eval().",
+                torch=replace(BATCH_NORM_2D, call="component.train()(x)"),
+            ),
         ),
     ),
     Entry(
