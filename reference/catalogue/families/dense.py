@@ -81,8 +81,7 @@ ENTRIES = (
                 "without-permute",
                 20.0,
                 28.0,
-                "Keras flattens height, width, channels; torch flattens channels, height, width: shapes agree, "
-                "every feature meets another weight.",
+                "Keras flattens height, width, channels; torch channels first: every feature meets another weight.",
                 torch=Form(
                     "nn.Linear(60, 7)",
                     "component(x.flatten(1))",

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from ..cells import (
+    both_ways,
+    conv_lstm,
+    gru_cell,
+    gru_cell_reset_before,
+    last,
+    lstm_cell,
+    relu_cell,
+    sequence,
+    simple_cell,
+    stacked,
+    steps_of,
+)
 from ..drawing import Draw, normal, values
 from ..entries import Divergence, Entry, Family, Form
-from ..formulas import convolved, same_pads
 
 X = {"x": normal(3, 5, 4)}
 LENGTHS = (5, 2, 3)
@@ -17,6 +29,8 @@ MASK = values([[step < length for step in range(5)] for length in LENGTHS], "boo
 # torch's r, z, n for Keras's z, r, h: the first two blocks of six columns change places.
 SWAPPED = "np.concatenate([{0}[..., 6:12], {0}[..., :6], {0}[..., 12:]], -1)"
 PACKED = "nn.utils.rnn.pack_padded_sequence(x, mask.sum(1), batch_first=True, enforce_sorted=False)"
+UNPACKED = f"nn.utils.rnn.pad_packed_sequence(component({PACKED})[0], batch_first=True)[0]"
+SEQUENCES = "keras.layers.LSTM(6, return_sequences=True)"
 KERAS_NAMES = {"kernel": "kernel", "recurrent_kernel": "recurrent", "bias": "bias"}
 RESET_BEFORE = """
 class ResetBefore(nn.Module):
@@ -49,94 +63,6 @@ class ConvLSTM(nn.Module):
         return h.permute(0, 2, 3, 1)
 ConvLSTM()
 """
-
-
-def lstm_cell(a: Any, x: Any, states: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
-    """Hochreiter and Schmidhuber 1997, with forget gates; gates i, f, g, o. States h and c."""
-    h, c = states
-    units = recurrent.shape[0]
-    z = x @ kernel + h @ recurrent + bias
-    i, f, g, o = (z[:, k * units : (k + 1) * units] for k in range(4))
-    c = a.sigmoid(f) * c + a.sigmoid(i) * a.tanh(g)
-    return a.sigmoid(o) * a.tanh(c), c
-
-
-def gru_cell(a: Any, x: Any, states: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
-    """Cho et al. 2014, the reset gate after the product; gates z, r, h."""
-    (h,) = states
-    units = recurrent.shape[0]
-    ours, theirs = x @ kernel + bias[0], h @ recurrent + bias[1]
-    z = a.sigmoid(ours[:, :units] + theirs[:, :units])
-    r = a.sigmoid(ours[:, units : 2 * units] + theirs[:, units : 2 * units])
-    candidate = a.tanh(ours[:, 2 * units :] + r * theirs[:, 2 * units :])
-    return (z * h + (1.0 - z) * candidate,)
-
-
-def gru_cell_reset_before(a: Any, x: Any, states: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
-    """The same with the reset gate before the product, as first published."""
-    (h,) = states
-    ours = x @ kernel + bias
-    both = a.sigmoid(ours[:, :12] + h @ recurrent[:, :12])
-    z, r = both[:, :6], both[:, 6:]
-    return (z * h + (1.0 - z) * a.tanh(ours[:, 12:] + (r * h) @ recurrent[:, 12:]),)
-
-
-def simple_cell(a: Any, x: Any, states: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
-    """Elman 1990."""
-    return (a.tanh(x @ kernel + states[0] @ recurrent + bias),)
-
-
-def relu_cell(a: Any, x: Any, states: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
-    """The same with relu."""
-    return (a.maximum(x @ kernel + states[0] @ recurrent + bias, 0.0),)
-
-
-def steps_of(
-    a: Any, cell: Any, x: Any, kernel: Any, recurrent: Any, bias: Any, *, states: Any = None, mask: Any = None
-) -> list[Any]:
-    """The states after each step of x, (n, steps, width); where the mask is false they stay as they are."""
-    count = 2 if cell is lstm_cell else 1
-    states = states or (a.constant(np.zeros((x.shape[0], recurrent.shape[0]))),) * count
-    passed = []
-    for t in range(x.shape[1]):
-        new = cell(a, x[:, t], states, kernel, recurrent, bias)
-        if mask is not None:
-            kept = np.broadcast_to(mask[:, t, None], new[0].shape)
-            new = tuple(a.where(kept, after, before) for after, before in zip(new, states))
-        states = new
-        passed.append(states)
-    return passed
-
-
-def sequence(a: Any, cell: Any, x: Any, *weights: Any, **more: Any) -> Any:
-    """The outputs of all steps."""
-    return a.stack([states[0] for states in steps_of(a, cell, x, *weights, **more)], axis=1)
-
-
-def last(a: Any, cell: Any, x: Any, *weights: Any, **more: Any) -> Any:
-    """The output of the last step."""
-    return steps_of(a, cell, x, *weights, **more)[-1][0]
-
-
-def both_ways(a: Any, cell: Any, x: Any, w: Mapping[str, Any], cell_name: str) -> tuple[Any, Any]:
-    """The outputs of all steps forward, and of those backward in the order of time."""
-    directions = []
-    for direction, way in (("forward", 1), ("backward", -1)):
-        own = (w[f"{direction}_{cell_name}_{name}"] for name in ("kernel", "recurrent_kernel", "bias"))
-        directions.append(sequence(a, cell, x[:, ::way], *own)[:, ::way])
-    return directions[0], directions[1]
-
-
-def conv_lstm(a: Any, x: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
-    """The last output of an LSTM whose products are convolutions (Shi et al. 2015)."""
-    pads = same_pads(x.shape[2:4], 3, 1)
-    h = c = a.constant(np.zeros((x.shape[0], *x.shape[2:4], 3)))
-    for t in range(x.shape[1]):
-        z = convolved(a, x[:, t], kernel, 1, pads) + convolved(a, h, recurrent, 1, pads) + bias
-        i, f, g, o = (z[..., k * 3 : (k + 1) * 3] for k in range(4))
-        c = a.sigmoid(f) * c + a.sigmoid(i) * a.tanh(g)
-        h = a.sigmoid(o) * a.tanh(c)
-    return h
 
 
 def weights_of(gates: int, inputs: int = 4, prefix: str = "", bias: tuple[int, ...] = ()) -> dict[str, Draw]:
@@ -278,14 +204,8 @@ LSTMS = (
                 0.53,
                 0.72,
                 "At padded steps Keras repeats the last output, torch gives zeros.",
-                keras=Form(
-                    "keras.layers.LSTM(6, return_sequences=True)", "component(x, mask=mask)", weights=KERAS_NAMES
-                ),
-                torch=plain_in_torch(
-                    "nn.LSTM(4, 6, batch_first=True)",
-                    f"nn.utils.rnn.pad_packed_sequence(component({PACKED})[0], batch_first=True)[0]",
-                    4,
-                ),
+                keras=Form(SEQUENCES, "component(x, mask=mask)", weights=KERAS_NAMES),
+                torch=plain_in_torch("nn.LSTM(4, 6, batch_first=True)", UNPACKED, 4),
             ),
         ),
     ),
@@ -368,13 +288,6 @@ LSTMS = (
         note="torch has none. Keras 2's recurrent_activation was the hard sigmoid.",
     ),
 )
-
-
-def stacked(a: Any, x: Any, names: Iterable[str], w: Mapping[str, Any]) -> Any:
-    """LSTMs, each over the outputs of the one before."""
-    for name in names:
-        x = sequence(a, lstm_cell, x, *(w[f"{name}_{part}"] for part in ("kernel", "recurrent_kernel", "bias")))
-    return x
 
 
 BIDIRECTIONAL = (
