@@ -1,11 +1,11 @@
-"""Optimizers, step by step for 200 steps; the learning rate changes at step 101.
+"""Gradient descent with and without momentum, step by step for 200 steps; the learning rate changes at step 101.
 
 Rates, momenta and epsilons are powers of two or sums of few, which Keras's float32 hyper-parameters hold exactly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -47,10 +47,32 @@ def each(step: Step) -> Step:
     return all_of_them
 
 
-def optimizer(name: str, keras: Form, torch: Form, step: Step, rate: float = 0.0625, **more: Any) -> Entry:
-    """The entry of an optimizer whose `step` is for one parameter."""
-    settings = {"learning_rate": rate, "change_at": 101, "changed_rate": rate / 8}
-    return Entry(name, keras, torch, INPUTS, each(step), gradients=(), kind="optimizer", settings=settings, **more)
+def optimizer(
+    name: str,
+    keras: Form,
+    torch: Form,
+    step: Step,
+    rate: float = 0.0625,
+    changed: float = 0.0078125,
+    inputs: Mapping[str, Draw] = INPUTS,
+    together: bool = False,
+    divergences: tuple[Divergence, ...] = (),
+    note: str = "",
+) -> Entry:
+    """The entry of an optimizer whose `step` is for one parameter, or with `together` for all of them."""
+    settings = {"learning_rate": rate, "change_at": 101, "changed_rate": changed}
+    return Entry(
+        name,
+        keras,
+        torch,
+        inputs,
+        step if together else each(step),
+        gradients=(),
+        kind="optimizer",
+        settings=settings,
+        divergences=divergences,
+        note=note,
+    )
 
 
 def sgd(a: Any, p: Any, g: Any, state: dict[str, Any], rate: float, t: int) -> Any:
@@ -64,13 +86,28 @@ def keras_momentum(a: Any, p: Any, g: Any, state: dict[str, Any], rate: float, t
     return p + state["v"]
 
 
-def adam(a: Any, p: Any, g: Any, state: dict[str, Any], rate: float, t: int) -> Any:
-    """Kingma and Ba 2015, algorithm 1, beta 0.875 and 0.984375."""
-    zero = 0.0 * g
-    state["m"] = 0.875 * state.get("m", zero) + 0.125 * g
-    state["v"] = 0.984375 * state.get("v", zero) + 0.015625 * a.square(g)
-    corrected = a.sqrt(state["v"] / (1 - 0.984375**t)) + 2.0**-40
-    return p - rate * (state["m"] / (1 - 0.875**t)) / corrected
+def keras_nesterov(a: Any, p: Any, g: Any, state: dict[str, Any], rate: float, t: int) -> Any:
+    """Sutskever et al. 2013 at the point looked ahead to, with Keras's velocity."""
+    state["v"] = 0.875 * state.get("v", 0.0 * g) - rate * g
+    return p + (0.875 * state["v"] - rate * g)
+
+
+def torch_momentum(a: Any, p: Any, g: Any, state: dict[str, Any], rate: float, t: int) -> Any:
+    """torch's: the buffer holds gradients alone."""
+    state["b"] = 0.875 * state.get("b", 0.0 * g) + g
+    return p - rate * state["b"]
+
+
+def dampened(a: Any, p: Any, g: Any, state: dict[str, Any], rate: float, t: int) -> Any:
+    """torch's with dampening 0.25, which the first gradient does not have."""
+    state["b"] = 0.875 * state["b"] + 0.75 * g if "b" in state else g
+    return p - rate * state["b"]
+
+
+def torch_nesterov(a: Any, p: Any, g: Any, state: dict[str, Any], rate: float, t: int) -> Any:
+    """torch's Nesterov: the gradient, and the buffer once more decayed."""
+    state["b"] = 0.875 * state.get("b", 0.0 * g) + g
+    return p - rate * (g + 0.875 * state["b"])
 
 
 KERAS_MOMENTUM_IN_TORCH = """
@@ -84,6 +121,43 @@ class KerasMomentum(torch.optim.Optimizer):
                 p += self.state[p]['velocity']
 KerasMomentum(parameters, dict(lr=0.0625, momentum=0.875))
 """
+KERAS_NESTEROV_IN_TORCH = """
+class KerasNesterov(torch.optim.Optimizer):
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group['params']:
+                velocity = self.state[p].get('velocity', torch.zeros_like(p))
+                self.state[p]['velocity'] = group['momentum'] * velocity - group['lr'] * p.grad
+                p += group['momentum'] * self.state[p]['velocity'] - group['lr'] * p.grad
+KerasNesterov(parameters, dict(lr=0.0625, momentum=0.875))
+"""
+TORCH_MOMENTUM_IN_KERAS = """
+class TorchMomentum(keras.optimizers.SGD):
+    def update_step(self, gradient, variable, learning_rate):
+        buffer = self.momentums[self._get_variable_index(variable)]
+        self.assign(buffer, self.momentum * buffer + gradient)
+        self.assign_sub(variable, learning_rate * buffer)
+TorchMomentum(learning_rate=0.0625, momentum=0.875)
+"""
+TORCH_NESTEROV_IN_KERAS = """
+class TorchNesterov(keras.optimizers.SGD):
+    def update_step(self, gradient, variable, learning_rate):
+        buffer = self.momentums[self._get_variable_index(variable)]
+        self.assign(buffer, self.momentum * buffer + gradient)
+        self.assign_sub(variable, learning_rate * (gradient + self.momentum * buffer))
+TorchNesterov(learning_rate=0.0625, momentum=0.875)
+"""
+DAMPENED_IN_KERAS = """
+class Dampened(keras.optimizers.SGD):
+    def update_step(self, gradient, variable, learning_rate):
+        buffer = self.momentums[self._get_variable_index(variable)]
+        first = keras.ops.equal(self.iterations, 0)
+        self.assign(buffer, keras.ops.where(first, gradient, self.momentum * buffer + 0.75 * gradient))
+        self.assign_sub(variable, learning_rate * buffer)
+Dampened(learning_rate=0.0625, momentum=0.875)
+"""
+SKIP_ZEROS = "for p in parameters:\n    p.grad = p.grad if p.grad.any() else None\nNone"
 
 ENTRIES = (
     optimizer(
@@ -100,8 +174,8 @@ ENTRIES = (
         divergences=(
             Divergence(
                 "torch.optim.SGD",
-                0.1,
-                5.0,
+                0.49,
+                0.75,
                 "Keras's velocity holds the learning rate, torch's does not: after the rate falls, Keras still moves "
                 "at the old one. With a constant rate both agree.",
                 torch=Form("torch.optim.SGD(parameters, lr=0.0625, momentum=0.875)"),
@@ -109,29 +183,77 @@ ENTRIES = (
         ),
     ),
     optimizer(
-        "Adam",
-        keras=Form(
-            "keras.optimizers.Adam(learning_rate=0.0625, beta_1=0.875, beta_2=0.984375, epsilon=2**-40)",
-            shipped={"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
-        ),
-        torch=Form(
-            "torch.optim.Adam(parameters, lr=0.0625, betas=(0.875, 0.984375), eps=2**-40)",
-            shipped={"lr": 0.001, "betas": [0.9, 0.999], "eps": 1e-8},
-        ),
-        step=adam,
-        note="Keras adds epsilon to the root of the uncorrected second moment, torch to that of the corrected one: "
-        "where gradients are as small as epsilon no setting makes them agree.",
+        "SGD-momentum-constant-rate",
+        keras=Form("keras.optimizers.SGD(learning_rate=0.0625, momentum=0.875)"),
+        torch=Form("torch.optim.SGD(parameters, lr=0.0625, momentum=0.875)", shipped={"momentum": 0}),
+        step=keras_momentum,
+        changed=0.0625,
+        note="As long as the learning rate stays, Keras's momentum and torch's are the same.",
         divergences=(
             Divergence(
-                "as-shipped-small-gradients",
-                1e-4,
-                1e-1,
-                "epsilon is 1e-7 in Keras and 1e-8 in torch, and enters at another place.",
-                shipped=True,
-                inputs={"kernel_gradients": gradients(5, 4, scale=1e-6)},
+                "no-gradient",
+                0.088,
+                0.14,
+                "A gradient of zeros lets the momentum run on; with p.grad None, as zero_grad leaves it, torch passes "
+                "the parameter by.",
+                torch=Form("torch.optim.SGD(parameters, lr=0.0625, momentum=0.875)", SKIP_ZEROS),
             ),
         ),
     ),
+    optimizer(
+        "SGD-momentum-of-torch",
+        keras=Form(TORCH_MOMENTUM_IN_KERAS),
+        torch=Form("torch.optim.SGD(parameters, lr=0.0625, momentum=0.875)"),
+        step=torch_momentum,
+        note="The momentum of torch in Keras, for schedules.",
+    ),
+    optimizer(
+        "SGD-nesterov",
+        keras=Form(
+            "keras.optimizers.SGD(learning_rate=0.0625, momentum=0.875, nesterov=True)", shipped={"nesterov": False}
+        ),
+        torch=Form(KERAS_NESTEROV_IN_TORCH),
+        step=keras_nesterov,
+        divergences=(
+            Divergence(
+                "torch.optim.SGD",
+                0.52,
+                0.8,
+                "As with momentum alone: after the learning rate falls, Keras still moves at the old one.",
+                torch=Form("torch.optim.SGD(parameters, lr=0.0625, momentum=0.875, nesterov=True)"),
+            ),
+        ),
+    ),
+    optimizer(
+        "SGD-nesterov-constant-rate",
+        keras=Form("keras.optimizers.SGD(learning_rate=0.0625, momentum=0.875, nesterov=True)"),
+        torch=Form(
+            "torch.optim.SGD(parameters, lr=0.0625, momentum=0.875, nesterov=True)", shipped={"nesterov": False}
+        ),
+        step=keras_nesterov,
+        changed=0.0625,
+    ),
+    optimizer(
+        "SGD-nesterov-of-torch",
+        keras=Form(TORCH_NESTEROV_IN_KERAS),
+        torch=Form("torch.optim.SGD(parameters, lr=0.0625, momentum=0.875, nesterov=True)"),
+        step=torch_nesterov,
+        note="The Nesterov momentum of torch in Keras, for schedules.",
+    ),
+    optimizer(
+        "SGD-dampening",
+        keras=Form(DAMPENED_IN_KERAS),
+        torch=Form("torch.optim.SGD(parameters, lr=0.0625, momentum=0.875, dampening=0.25)", shipped={"dampening": 0}),
+        step=dampened,
+        note="Keras has no dampening; torch's leaves out the first gradient.",
+    ),
+    optimizer(
+        "SGD-foreach",
+        keras=Form("keras.optimizers.SGD(learning_rate=0.0625)"),
+        torch=Form("torch.optim.SGD(parameters, lr=0.0625, foreach=True)", shipped={"foreach": None}),
+        step=sgd,
+        note="On a CPU torch loops over the parameters unless told foreach=True or fused=True.",
+    ),
 )
 
-FAMILY = Family("optimizers", "Optimizers", "objective", ENTRIES)
+FAMILY = Family("optimizers", "Gradient descent", "objective", ENTRIES)
