@@ -1,11 +1,40 @@
-"""Numerics: dtypes, reductions, gradients at ties and bounds."""
+"""Numerics: dtypes, integers, rounding, edges of elementary functions."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 from ..drawing import integers, normal, values
 from ..entries import Divergence, Entry, Family, Form
+
+SIGNED = {"x": values([7, -7, 7, -7, 6, -6], "int64"), "y": values([2, 2, -2, -2, 3, 3], "int64")}
+HALVES = [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 0.49999997, 8388609.0]
+HALF_EDGES = [65504.0, 65519.0, 65520.0, 1 + 2.0**-11, 1 + 3 * 2.0**-11, 2.0**-24, 2.0**-25, 1.5 * 2.0**-25, -70000.0]
+POWERS = {
+    "x": values([0.0, 0.0, -2.0, -2.0, np.inf, np.nan, 1.0, -np.inf]),
+    "y": values([0.0, -1.0, 3.0, 0.5, 0.0, 0.0, np.nan, 3.0]),
+}
+
+
+def whole(name: str, keras: str, torch: str, inputs: Any, oracle: Any, **more: Any) -> Entry:
+    """The entry of two expressions that agree to the bit and have no gradients."""
+    return Entry(name, Form(call=keras), Form(call=torch), inputs, oracle, gradients=(), exact=True, **more)
+
+
+def to_bfloat16(array: np.ndarray) -> np.ndarray:
+    """Rounded to nearest, ties to even, to the upper 16 bits of float32."""
+    bits = array.astype(np.float32).view(np.uint32)
+    rounded = (bits + np.uint32(0x7FFF) + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)
+    return rounded.astype(np.uint32).view(np.float32)
+
+
+def quiet_power(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """NumPy's, without warnings."""
+    with np.errstate(all="ignore"):
+        return np.asarray(np.power(x, y))
+
 
 ENTRIES = (
     Entry(
@@ -25,73 +54,271 @@ ENTRIES = (
             ),
         ),
     ),
-    Entry(
-        "std",
-        keras=Form(call="keras.ops.std(x, axis=-1)"),
-        torch=Form(call="x.std(-1, correction=0)"),
-        inputs={"x": normal(5, 12)},
-        oracle=lambda a, x: a.sqrt(a.variance(x)),
+    whole(
+        "floor-division",
+        "keras.ops.floor_divide(x, y)",
+        "x // y",
+        SIGNED,
+        lambda a, x, y: x // y,
         divergences=(
             Divergence(
-                "unbiased",
-                0.01,
-                0.2,
-                "torch divides by n - 1 unless told correction=0; Keras and TensorFlow divide by n.",
-                torch=Form(call="x.std(-1)"),
+                "towards-zero",
+                1.0,
+                1.0,
+                "torch.div(rounding_mode='trunc') and tf.truncatediv round towards 0 as C does, // downwards.",
+                torch=Form(call="torch.div(x, y, rounding_mode='trunc')"),
             ),
         ),
     ),
-    Entry(
-        "median-even",
-        keras=Form(call="keras.ops.median(x, axis=-1)"),
-        torch=Form(call="x.quantile(0.5, -1)"),
-        inputs={"x": normal(5, 12)},
-        oracle=lambda a, x: a.mean(x[np.arange(5)[:, None], np.argsort(a.data(x), -1)[:, 5:7]]),
+    whole(
+        "remainder",
+        "keras.ops.mod(x, y)",
+        "x.remainder(y)",
+        SIGNED,
+        lambda a, x, y: x % y,
+        note="The sign is the divisor's, as in Python.",
         divergences=(
             Divergence(
-                "torch.median",
-                0.01,
+                "fmod",
                 2.0,
-                "Of an even count torch.median takes the lower of the two in the middle, Keras their mean.",
-                torch=Form(call="x.median(-1).values"),
+                2.0,
+                "torch.fmod and tf.truncatemod have the dividend's sign, as C does.",
+                torch=Form(call="x.fmod(y)"),
+            ),
+        ),
+    ),
+    whole(
+        "remainder-of-floats",
+        "keras.ops.mod(x, y)",
+        "x.remainder(y)",
+        {"x": values([5.5, -5.5, 5.5, -5.5]), "y": values([2.0, 2.0, -2.0, -2.0])},
+        lambda a, x, y: a.constant(np.mod(a.data(x), a.data(y))),
+    ),
+    whole(
+        "promotion-integer-and-float",
+        "keras.ops.add(x, y)",
+        "x + y",
+        {"x": integers(6, below=100), "y": values([0.5, -1.25, 3.0, 0.0, 8.0, 2.5])},
+        lambda a, x, y: a.constant(x + a.data(y)),
+        note="int64 and float32 give float32 in both.",
+        divergences=(
+            Divergence(
+                "tensorflow-operator",
+                float("inf"),
+                float("inf"),
+                "TensorFlow's operators promote nothing: an integer tensor and a float one raise.",
+                keras=Form(call="x + y"),
+            ),
+        ),
+    ),
+    whole(
+        "promotion-integer-and-number",
+        "keras.ops.multiply(x, 0.5)",
+        "x * 0.5",
+        {"x": integers(6, below=100)},
+        lambda a, x: a.constant(x * 0.5),
+        divergences=(
+            Divergence(
+                "tensorflow-operator",
+                float("inf"),
+                float("inf"),
+                "TensorFlow casts the number to the integers' dtype and raises.",
+                keras=Form(call="x * 0.5"),
+            ),
+        ),
+    ),
+    whole(
+        "promotion-of-halves",
+        "keras.ops.add(keras.ops.cast(x, 'float16'), keras.ops.cast(x, 'bfloat16'))",
+        "x.half() + x.bfloat16()",
+        {"x": values([0.5, -1.25, 3.0, 96.0])},
+        lambda a, x: a.constant(2 * a.data(x)),
+        note="float16 and bfloat16 give float32.",
+    ),
+    whole(
+        "promotion-of-a-NumPy-number",
+        "keras.ops.multiply(x, float(np.float64(0.5)))",
+        "x * np.float64(0.5)",
+        {"x": values([0.5, -1.25, 3.0, 96.0])},
+        lambda a, x: a.constant(a.data(x) / 2),
+        divergences=(
+            Divergence(
+                "not-made-a-float",
+                float("inf"),
+                float("inf"),
+                "A float64 number of NumPy makes keras.ops go to float64; torch takes it for a Python number.",
+                keras=Form(call="keras.ops.multiply(x, np.float64(0.5))"),
+            ),
+        ),
+    ),
+    whole(
+        "mean-of-integers",
+        "keras.ops.mean(x)",
+        "x.float().mean()",
+        {"x": values([1, 2], "int64")},
+        lambda a, x: a.constant(1.5),
+        divergences=(
+            Divergence(
+                "tensorflow-reduce_mean",
+                0.5,
+                0.5,
+                "tf.reduce_mean of integers is an integer, cut off: 1 for 1 and 2.",
+                keras=Form(call="tf.reduce_mean(x)"),
+            ),
+            Divergence(
+                "torch.mean",
+                float("inf"),
+                float("inf"),
+                "torch.mean of integers raises.",
+                torch=Form(call="x.mean()"),
+            ),
+        ),
+    ),
+    whole(
+        "sum-of-small-integers",
+        "keras.ops.cast(keras.ops.sum(x), 'int64')",
+        "x.sum()",
+        {"x": values([100, 100], "int8")},
+        lambda a, x: np.asarray(200),
+        note="Keras adds in int32, torch in int64.",
+        divergences=(
+            Divergence(
+                "tensorflow-reduce_sum",
+                256.0,
+                256.0,
+                "tf.reduce_sum adds in the dtype that it is given, which overflows.",
+                keras=Form(call="tf.reduce_sum(x)"),
+            ),
+        ),
+    ),
+    whole(
+        "integer-overflow",
+        "keras.ops.add(x, y)",
+        "x + y",
+        {"x": values([250, 0, 128], "uint8"), "y": values([10, 255, 128], "uint8")},
+        lambda a, x, y: x + y,
+        note="Integers wrap in both, silently.",
+    ),
+    whole(
+        "large-integers-as-float",
+        "keras.ops.cast(x, 'float32')",
+        "x.float()",
+        {"x": values([2**24 - 1, 2**24 + 1, 2**24 + 3, -(2**31) - 129], "int64")},
+        lambda a, x: a.constant(x.astype(np.float32)),
+    ),
+    whole(
+        "float-as-integer",
+        "keras.ops.cast(x, 'int64')",
+        "x.long()",
+        {"x": values([1.9, -1.9, 0.5, -0.5, 3e9])},
+        lambda a, x: a.data(x).astype(np.int64),
+        note="Cut off towards 0. What lies outside the integers' range is undefined in both.",
+    ),
+    whole(
+        "round",
+        "keras.ops.round(x)",
+        "x.round()",
+        {"x": values(HALVES)},
+        lambda a, x: a.constant(np.round(a.data(x))),
+        note="Halves go to the even neighbour.",
+    ),
+    whole(
+        "float16",
+        "keras.ops.cast(keras.ops.cast(x, 'float16'), 'float32')",
+        "x.half().float()",
+        {"x": values(HALF_EDGES)},
+        lambda a, x: a.constant(np.asarray([65504.0, 65504, np.inf, 1, 1 + 2.0**-9, 2.0**-24, 0, 2.0**-24, -np.inf])),
+        note="From 65520 on infinite; AMP scales losses so that gradients do not become 0 below 2**-25.",
+    ),
+    whole(
+        "bfloat16",
+        "keras.ops.cast(keras.ops.cast(x, 'bfloat16'), 'float32')",
+        "x.bfloat16().float()",
+        {"x": normal(64, scale=1000.0)},
+        lambda a, x: a.constant(to_bfloat16(a.data(x))),
+    ),
+    whole(
+        "power",
+        "keras.ops.power(x, y)",
+        "x.pow(y)",
+        POWERS,
+        lambda a, x, y: a.constant(quiet_power(a.data(x), a.data(y))),
+        note="0**0, inf**0, NaN**0 and 1**NaN are 1 in both.",
+    ),
+    whole(
+        "sign",
+        "keras.ops.sign(x)",
+        "x.sign()",
+        {"x": values([-2.0, -0.0, 0.0, 3.0, np.inf])},
+        lambda a, x: a.constant(np.sign(a.data(x))),
+        divergences=(
+            Divergence(
+                "of-NaN",
+                float("inf"),
+                float("inf"),
+                "The sign of NaN is NaN in TensorFlow and 0 in torch.",
+                inputs={"x": values([np.nan])},
+            ),
+        ),
+    ),
+    whole(
+        "clip-with-bounds-crossed",
+        "keras.ops.minimum(keras.ops.maximum(x, 1.0), -1.0)",
+        "x.clamp(1.0, -1.0)",
+        {"x": values([-2.0, 0.0, 2.0])},
+        lambda a, x: a.constant([-1.0, -1.0, -1.0]),
+        divergences=(
+            Divergence(
+                "keras.ops.clip",
+                2.0,
+                2.0,
+                "Where the lower bound lies above the upper one, TensorFlow's clip gives the lower, torch's the upper.",
+                keras=Form(call="keras.ops.clip(x, 1.0, -1.0)"),
+            ),
+        ),
+    ),
+    whole(
+        "isclose",
+        "keras.ops.isclose(x, y)",
+        "torch.isclose(x, y)",
+        {
+            "x": values([1.0, 1.0, 0.0, np.inf, np.nan, 1e5]),
+            "y": values([1.000009, 1.00002, 1e-8, 1.0, np.nan, 1e5 + 0.5]),
+        },
+        lambda a, x, y: np.isclose(a.data(x), a.data(y)),
+        note="Within 1e-8 and 1e-5 of the second one's size in both.",
+        divergences=(
+            Divergence(
+                "infinities",
+                1.0,
+                1.0,
+                "keras.ops.isclose on TensorFlow takes infinity for not close to itself, torch and NumPy for close.",
+                inputs={"x": values([np.inf]), "y": values([np.inf])},
+                cause="framework-bug",
             ),
         ),
     ),
     Entry(
-        "clip",
-        keras=Form(call="keras.ops.clip(x, -0.5, 0.5)"),
-        torch=Form(call="x.clamp(-0.5, 0.5)"),
-        inputs={"x": normal(5, 12)},
-        oracle=lambda a, x: a.minimum(a.maximum(x, -0.5), 0.5),
-        exact=True,
-        divergences=(
-            Divergence(
-                "gradient-at-the-bound",
-                1.0,
-                1.0,
-                "At the bound itself the gradient is 1 in TensorFlow and 0 in torch.",
-                inputs={"x": values([[0.5]])},
-                gradients=True,
-            ),
-        ),
+        "expm1-log1p",
+        keras=Form(call="keras.ops.expm1(x) + keras.ops.log1p(x)"),
+        torch=Form(call="x.expm1() + x.log1p()"),
+        inputs={"x": values([1e-7, -1e-7, 1e-3, 0.5, -0.5, 3.0])},
+        oracle=lambda a, x: a.expm1(x) + a.log1p(x),
     ),
     Entry(
-        "norm",
-        keras=Form(call="tf.norm(x, axis=-1)"),
-        torch=Form(call="x.norm(dim=-1)"),
+        "erf",
+        keras=Form(call="keras.ops.erf(x)"),
+        torch=Form(call="x.erf()"),
         inputs={"x": normal(5, 12)},
-        oracle=lambda a, x: a.sqrt(a.sum(a.square(x))),
-        divergences=(
-            Divergence(
-                "gradient-at-zero",
-                float("inf"),
-                float("inf"),
-                "The gradient of the norm of a zero vector is NaN in TensorFlow and 0 in torch.",
-                inputs={"x": values(np.zeros((2, 3)))},
-                gradients=True,
-            ),
-        ),
+        oracle=lambda a, x: a.erf(x),
+    ),
+    Entry(
+        "rsqrt",
+        keras=Form(call="keras.ops.rsqrt(x)"),
+        torch=Form(call="x.rsqrt()"),
+        inputs={"x": values([1e-3, 0.5, 3.0, 1e3])},
+        oracle=lambda a, x: a.power(x, -0.5),
     ),
 )
 
-FAMILY = Family("numerics", "Numerics", "model", ENTRIES)
+FAMILY = Family("numerics", "Numbers and dtypes", "model", ENTRIES)

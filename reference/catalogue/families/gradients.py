@@ -1,0 +1,386 @@
+"""Gradients at ties, at bounds, at zero, and where there are none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..drawing import integers, normal, values
+from ..entries import Divergence, Entry, Family, Form
+
+X = {"x": normal(5, 12)}
+
+
+def at(name: str, keras: str, torch: str, oracle: Any, **more: Any) -> Entry:
+    """The entry of two expressions of `x`, (5, 12) unless said otherwise."""
+    return Entry(name, Form(call=keras), Form(call=torch), **{"inputs": X, "oracle": oracle, **more})
+
+
+def gradient(name: str, low: float, high: float, reason: str, numbers: Any, **more: Any) -> Divergence:
+    """The divergence of the gradients at these numbers."""
+    return Divergence(name, low, high, reason, inputs={"x": values(numbers)}, gradients=True, **more)
+
+
+def product(a: Any, x: Any) -> Any:
+    """The product along the last axis."""
+    result = x[:, 0]
+    for place in range(1, x.shape[1]):
+        result = result * x[:, place]
+    return result
+
+
+def straight_through(a: Any, x: Any) -> Any:
+    """Rounded, with the gradient of the identity (Bengio et al. 2013)."""
+    return x + a.constant(np.round(a.data(x)) - a.data(x))
+
+
+INF = float("inf")
+STRAIGHT_IN_TORCH = "x + (x.round() - x).detach()"
+REVERSED_IN_KERAS = """
+@tf.custom_gradient
+def reverse(x):
+    return tf.identity(x), lambda upstream: -upstream
+reverse(x)
+"""
+REVERSED_IN_TORCH = """
+class Reverse(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x):
+        return x.view_as(x)
+    @staticmethod
+    def backward(context, upstream):
+        return -upstream
+Reverse.apply(x)
+"""
+
+ENTRIES = (
+    at(
+        "clip",
+        "keras.ops.clip(x, -0.5, 0.5)",
+        "x.clamp(-0.5, 0.5)",
+        lambda a, x: a.minimum(a.maximum(x, -0.5), 0.5),
+        exact=True,
+        divergences=(
+            gradient(
+                "gradient-at-the-bound",
+                1.0,
+                1.0,
+                "At the bound itself the gradient is 1 in TensorFlow and 0 in torch.",
+                [[0.5, -0.5]],
+            ),
+        ),
+    ),
+    at(
+        "maximum",
+        "keras.ops.maximum(x, y)",
+        "torch.maximum(x, y)",
+        lambda a, x, y: a.maximum(x, y),
+        inputs={"x": normal(5, 12), "y": normal(5, 12)},
+        exact=True,
+        divergences=(
+            Divergence(
+                "gradient-of-equals",
+                0.4,
+                0.6,
+                "Of two equal numbers the first has the whole gradient in TensorFlow, each half of it in torch.",
+                inputs={"x": values([1.0]), "y": values([1.0])},
+                gradients=True,
+            ),
+        ),
+    ),
+    at(
+        "minimum",
+        "keras.ops.minimum(x, y)",
+        "torch.minimum(x, y)",
+        lambda a, x, y: a.minimum(x, y),
+        inputs={"x": normal(5, 12), "y": normal(5, 12)},
+        exact=True,
+        divergences=(
+            Divergence(
+                "gradient-of-equals",
+                0.4,
+                0.6,
+                "Of two equal numbers the first has the whole gradient in TensorFlow, each half of it in torch.",
+                inputs={"x": values([1.0]), "y": values([1.0])},
+                gradients=True,
+            ),
+        ),
+    ),
+    at(
+        "max",
+        "keras.ops.max(x, axis=-1)",
+        "x.amax(-1)",
+        lambda a, x: a.max(x),
+        exact=True,
+        note="Equals share the gradient in TensorFlow and in torch.amax.",
+        divergences=(
+            gradient(
+                "torch.max",
+                0.4,
+                0.6,
+                "torch.max(dim) gives the whole gradient to the one that it names, TensorFlow to all equals alike.",
+                [[2.0, 2.0, 1.0]],
+                torch=Form(call="x.max(-1).values"),
+            ),
+        ),
+    ),
+    at(
+        "max-of-equals",
+        "keras.ops.max(x, axis=-1)",
+        "x.amax(-1)",
+        lambda a, x: (x[:, 0] + x[:, 1]) / 2.0,
+        inputs={"x": values([[2.0, 2.0, 1.0]])},
+        exact=True,
+    ),
+    at(
+        "abs-at-zero",
+        "keras.ops.abs(x)",
+        "x.abs()",
+        lambda a, x: a.abs(x),
+        inputs={"x": values([-2.0, -0.0, 0.0, 3.0])},
+        exact=True,
+        note="The gradient at 0 is 0.",
+    ),
+    at(
+        "relu-at-zero",
+        "keras.ops.relu(x)",
+        "F.relu(x)",
+        lambda a, x: a.where(x > 0.0, x, 0.0),
+        inputs={"x": values([-2.0, -0.0, 0.0, 3.0])},
+        exact=True,
+        note="The gradient at 0 is 0; maximum(x, 0) has another one there.",
+        divergences=(
+            gradient(
+                "as-a-maximum",
+                0.4,
+                0.6,
+                "tf.maximum(x, 0) has the gradient 1 at 0, torch.maximum with a tensor of zeros 1/2, relu 0.",
+                [0.0],
+                keras=Form(call="tf.maximum(x, 0.0)"),
+                torch=Form(call="torch.maximum(x, torch.zeros(()))"),
+            ),
+        ),
+    ),
+    at(
+        "relu6-at-its-bounds",
+        "keras.ops.relu6(x)",
+        "F.relu6(x)",
+        lambda a, x: a.where((x > 0.0), a.where(x < 6.0, x, 6.0), 0.0),
+        inputs={"x": values([-2.0, 0.0, 3.0, 6.0, 7.0])},
+        exact=True,
+        note="The gradient at 0 and at 6 is 0.",
+    ),
+    at(
+        "sqrt-at-zero",
+        "keras.ops.sqrt(x)",
+        "x.sqrt()",
+        lambda a, x: a.sqrt(x),
+        inputs={"x": values([0.0, 0.25, 4.0])},
+        note="The gradient at 0 is infinite in both.",
+    ),
+    at(
+        "where-does-not-save",
+        "keras.ops.where(x > 0, keras.ops.log(x), 0.0)",
+        "torch.where(x > 0, x.log(), 0.0)",
+        lambda a, x: a.where(x > 0.0, a.log(x), 0.0),
+        inputs={"x": values([0.0, 0.25, 4.0])},
+        note="The gradient at 0 is NaN in both: the branch not taken has an infinite one, and 0 times that is NaN.",
+        divergences=(
+            gradient(
+                "of-a-root",
+                INF,
+                INF,
+                "TensorFlow's gradient of a root is 0 where what comes back is 0, which hides the mistake; torch's is "
+                "NaN.",
+                [0.0],
+                keras=Form(call="keras.ops.where(x > 0, keras.ops.sqrt(x), 0.0)"),
+                torch=Form(call="torch.where(x > 0, x.sqrt(), 0.0)"),
+            ),
+        ),
+    ),
+    at(
+        "where-that-saves",
+        "keras.ops.where(x > 0, keras.ops.sqrt(keras.ops.where(x > 0, x, 1.0)), 0.0)",
+        "torch.where(x > 0, torch.where(x > 0, x, 1.0).sqrt(), 0.0)",
+        lambda a, x: a.where(x > 0.0, a.sqrt(a.where(x > 0.0, x, 1.0)), 0.0),
+        inputs={"x": values([0.0, 0.25, 4.0])},
+        note="Guard what goes into the function, not only what comes out.",
+    ),
+    at(
+        "norm",
+        "tf.norm(x, axis=-1)",
+        "x.norm(dim=-1)",
+        lambda a, x: a.sqrt(a.sum(a.square(x))),
+        divergences=(
+            gradient(
+                "gradient-at-zero",
+                INF,
+                INF,
+                "The gradient of the norm of a zero vector is NaN in TensorFlow and 0 in torch.",
+                np.zeros((2, 3)),
+            ),
+            gradient(
+                "gradient-at-zero-in-keras.ops",
+                float("inf"),
+                float("inf"),
+                "keras.ops.norm gives NaN on TensorFlow, too.",
+                np.zeros((2, 3)),
+                keras=Form(call="keras.ops.norm(x, axis=-1)"),
+            ),
+        ),
+    ),
+    at(
+        "std-of-equals",
+        "keras.ops.std(x, axis=-1)",
+        "x.std(-1, correction=0)",
+        lambda a, x: a.sqrt(a.variance(x)),
+        divergences=(
+            gradient(
+                "gradient",
+                float("inf"),
+                float("inf"),
+                "Where all values are equal, as in a dead channel, the gradient is NaN in TensorFlow and 0 in torch.",
+                [[1.0, 1.0, 1.0]],
+            ),
+        ),
+    ),
+    at(
+        "l2-normalize",
+        "keras.ops.normalize(x, axis=-1)",
+        "F.normalize(x, dim=-1)",
+        lambda a, x: x / a.sqrt(a.sum(a.square(x), keepdims=True)),
+        note="F.normalize takes the second axis unless told, Keras the last one.",
+        divergences=(
+            Divergence(
+                "short-vectors",
+                0.48,
+                0.73,
+                "keras.ops.normalize floors the norm at 1e-7, torch's at 1e-12.",
+                inputs={"x": values([[1e-8, 1e-8]])},
+            ),
+            Divergence(
+                "tf.math.l2_normalize",
+                0.55,
+                0.84,
+                "tf.math.l2_normalize floors the square of the norm at 1e-12.",
+                keras=Form(call="tf.math.l2_normalize(x, axis=-1)"),
+                inputs={"x": values([[1e-8, 1e-8]])},
+            ),
+        ),
+    ),
+    at(
+        "prod",
+        "keras.ops.prod(x, axis=-1)",
+        "x.prod(-1)",
+        product,
+        inputs={"x": values([[2.0, 0.0, 3.0], [0.0, 0.0, 1.0], [1.5, 2.0, -4.0]])},
+        exact=True,
+        note="The gradient is right where factors are 0, too.",
+    ),
+    at(
+        "power-at-zero",
+        "keras.ops.power(x, 2.0)",
+        "x.pow(2.0)",
+        lambda a, x: a.square(x),
+        inputs={"x": values([0.0, -1.5, 2.0])},
+        exact=True,
+        note="The gradient at 0 is 0; that of x**0.5 is infinite in both.",
+    ),
+    at(
+        "exponent-at-zero",
+        "keras.ops.power(x, y)",
+        "x.pow(y)",
+        lambda a, x, y: a.constant([0.0, 1.0]) + 0.0 * y,
+        inputs={"x": values([0.0, 1.0]), "y": values([2.0, 3.0])},
+        gradients=("y",),
+        exact=True,
+        note="The gradient of 0**y with respect to y is 0, not that of a logarithm of 0.",
+    ),
+    at(
+        "log-at-zero",
+        "keras.ops.log(x)",
+        "x.log()",
+        lambda a, x: a.constant([-np.inf, 0.0]) + x - a.constant(np.asarray([0.0, 1.0])),
+        inputs={"x": values([0.0, 1.0])},
+        gradients=(),
+        exact=True,
+    ),
+    at(
+        "x-log-y",
+        "tf.math.xlogy(x, y)",
+        "torch.special.xlogy(x, y)",
+        lambda a, x, y: x * a.log(a.where(x > 0.0, y, 1.0)),
+        inputs={"x": values([0.0, 0.0, 2.0]), "y": values([0.0, 3.0, 0.5])},
+        gradients=(),
+        note="0 log 0 is 0 in both.",
+    ),
+    at(
+        "round-has-no-gradient",
+        "keras.ops.round(x)",
+        "x.round()",
+        lambda a, x: a.constant(np.round(a.data(x))) + 0.0 * x,
+        exact=True,
+        note="0 in torch; in TensorFlow none, which GradientTape gives as None unless told unconnected_gradients.",
+    ),
+    at(
+        "straight-through",
+        "x + tf.stop_gradient(tf.round(x) - x)",
+        STRAIGHT_IN_TORCH,
+        straight_through,
+        note="tf.stop_gradient is detach(): what is rounded going forward passes gradients as they are.",
+    ),
+    at(
+        "custom-gradient",
+        REVERSED_IN_KERAS,
+        REVERSED_IN_TORCH,
+        lambda a, x: a.constant(2.0 * a.data(x)) - x,
+        exact=True,
+        note="A reversed gradient; tf.custom_gradient is torch.autograd.Function.",
+    ),
+    at(
+        "gather",
+        "keras.ops.take(x, rows, axis=0)",
+        "x[rows]",
+        lambda a, x, rows: x[rows],
+        inputs={"x": normal(5, 3), "rows": integers(12, below=5)},
+        note="Rows taken more than once add up their gradients.",
+        divergences=(
+            Divergence(
+                "negative-rows",
+                float("inf"),
+                float("inf"),
+                "tf.gather counts no rows from the end: on a CPU it raises, on a GPU it gives zeros.",
+                keras=Form(call="tf.gather(x, rows)"),
+                inputs={"rows": values([-1], "int64")},
+            ),
+        ),
+    ),
+    at(
+        "sort",
+        "keras.ops.sort(x, axis=-1)",
+        "x.sort(-1).values",
+        lambda a, x: x[np.arange(5)[:, None], np.argsort(a.data(x), -1)],
+        exact=True,
+        note="The gradient goes back to where each value came from.",
+    ),
+    at(
+        "arctan2",
+        "keras.ops.arctan2(x, y)",
+        "torch.atan2(x, y)",
+        lambda a, x, y: a.elementwise(np.arctan, lambda x, y: 1.0 / (1.0 + x * x), x / y),
+        inputs={"x": normal(5, 12), "y": values(np.linspace(0.5, 4.0, 60).reshape(5, 12))},
+        divergences=(
+            Divergence(
+                "gradient-at-the-origin",
+                float("inf"),
+                float("inf"),
+                "At (0, 0) the gradient is NaN in TensorFlow and 0 in torch.",
+                inputs={"x": values([0.0]), "y": values([0.0])},
+                gradients=True,
+            ),
+        ),
+    ),
+)
+
+FAMILY = Family("gradients", "Gradients at ties and bounds", "train", ENTRIES)
