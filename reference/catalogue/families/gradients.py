@@ -67,7 +67,7 @@ ENTRIES = (
                 1.0,
                 1.0,
                 "At the bound itself the gradient is 1 in TensorFlow and 0 in torch.",
-                [[0.5, -0.5]],
+                [[0.5]],
             ),
         ),
     ),
