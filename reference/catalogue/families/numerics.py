@@ -12,10 +12,6 @@ from ..entries import Divergence, Entry, Family, Form
 SIGNED = {"x": values([7, -7, 7, -7, 6, -6], "int64"), "y": values([2, 2, -2, -2, 3, 3], "int64")}
 HALVES = [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 0.49999997, 8388609.0]
 HALF_EDGES = [65504.0, 65519.0, 65520.0, 1 + 2.0**-11, 1 + 3 * 2.0**-11, 2.0**-24, 2.0**-25, 1.5 * 2.0**-25, -70000.0]
-POWERS = {
-    "x": values([0.0, 0.0, -2.0, -2.0, np.inf, np.nan, 1.0, -np.inf]),
-    "y": values([0.0, -1.0, 3.0, 0.5, 0.0, 0.0, np.nan, 3.0]),
-}
 
 
 def whole(name: str, keras: str, torch: str, inputs: Any, oracle: Any, **more: Any) -> Entry:
@@ -28,12 +24,6 @@ def to_bfloat16(array: np.ndarray) -> np.ndarray:
     bits = array.astype(np.float32).view(np.uint32)
     rounded = (bits + np.uint32(0x7FFF) + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)
     return rounded.astype(np.uint32).view(np.float32)
-
-
-def quiet_power(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """NumPy's, without warnings."""
-    with np.errstate(all="ignore"):
-        return np.asarray(np.power(x, y))
 
 
 ENTRIES = (
@@ -236,88 +226,6 @@ ENTRIES = (
         "x.bfloat16().float()",
         {"x": normal(64, scale=1000.0)},
         lambda a, x: a.constant(to_bfloat16(a.data(x))),
-    ),
-    whole(
-        "power",
-        "keras.ops.power(x, y)",
-        "x.pow(y)",
-        POWERS,
-        lambda a, x, y: a.constant(quiet_power(a.data(x), a.data(y))),
-        note="0**0, inf**0, NaN**0 and 1**NaN are 1 in both.",
-    ),
-    whole(
-        "sign",
-        "keras.ops.sign(x)",
-        "x.sign()",
-        {"x": values([-2.0, -0.0, 0.0, 3.0, np.inf])},
-        lambda a, x: a.constant(np.sign(a.data(x))),
-        divergences=(
-            Divergence(
-                "of-NaN",
-                float("inf"),
-                float("inf"),
-                "The sign of NaN is NaN in TensorFlow and 0 in torch.",
-                inputs={"x": values([np.nan])},
-            ),
-        ),
-    ),
-    whole(
-        "clip-with-bounds-crossed",
-        "keras.ops.minimum(keras.ops.maximum(x, 1.0), -1.0)",
-        "x.clamp(1.0, -1.0)",
-        {"x": values([-2.0, 0.0, 2.0])},
-        lambda a, x: a.constant([-1.0, -1.0, -1.0]),
-        divergences=(
-            Divergence(
-                "keras.ops.clip",
-                2.0,
-                2.0,
-                "Where the lower bound lies above the upper one, TensorFlow's clip gives the lower, torch's the upper.",
-                keras=Form(call="keras.ops.clip(x, 1.0, -1.0)"),
-            ),
-        ),
-    ),
-    whole(
-        "isclose",
-        "keras.ops.isclose(x, y)",
-        "torch.isclose(x, y)",
-        {
-            "x": values([1.0, 1.0, 0.0, np.inf, np.nan, 1e5]),
-            "y": values([1.000009, 1.00002, 1e-8, 1.0, np.nan, 1e5 + 0.5]),
-        },
-        lambda a, x, y: np.isclose(a.data(x), a.data(y)),
-        note="Within 1e-8 and 1e-5 of the second one's size in both.",
-        divergences=(
-            Divergence(
-                "infinities",
-                1.0,
-                1.0,
-                "keras.ops.isclose on TensorFlow takes infinity for not close to itself, torch and NumPy for close.",
-                inputs={"x": values([np.inf]), "y": values([np.inf])},
-                cause="framework-bug",
-            ),
-        ),
-    ),
-    Entry(
-        "expm1-log1p",
-        keras=Form(call="keras.ops.expm1(x) + keras.ops.log1p(x)"),
-        torch=Form(call="x.expm1() + x.log1p()"),
-        inputs={"x": values([1e-7, -1e-7, 1e-3, 0.5, -0.5, 3.0])},
-        oracle=lambda a, x: a.expm1(x) + a.log1p(x),
-    ),
-    Entry(
-        "erf",
-        keras=Form(call="keras.ops.erf(x)"),
-        torch=Form(call="x.erf()"),
-        inputs={"x": normal(5, 12)},
-        oracle=lambda a, x: a.erf(x),
-    ),
-    Entry(
-        "rsqrt",
-        keras=Form(call="keras.ops.rsqrt(x)"),
-        torch=Form(call="x.rsqrt()"),
-        inputs={"x": values([1e-3, 0.5, 3.0, 1e3])},
-        oracle=lambda a, x: a.power(x, -0.5),
     ),
 )
 

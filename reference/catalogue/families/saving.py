@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..drawing import normal
+import numpy as np
+
+from ..drawing import normal, uniform, values
 from ..entries import Entry, Family, Form
 
 KERAS_MODEL = """
@@ -15,6 +17,12 @@ keras.Sequential([
 ])
 """
 TORCH_MODEL = "nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 2))"
+WEIGHTS = {
+    "hidden/kernel": normal(4, 5),
+    "hidden/bias": normal(5),
+    "output/kernel": normal(5, 2),
+    "output/bias": normal(2),
+}
 MAPPED = {
     "0.weight": "hidden_kernel.T",
     "0.bias": "hidden_bias",
@@ -35,17 +43,123 @@ def saved(name: str, keras: tuple[str, str], torch: tuple[str, str], note: str) 
         keras=Form(KERAS_MODEL, save=keras[0], load=keras[1]),
         torch=Form(TORCH_MODEL, save=torch[0], load=torch[1], weights=MAPPED),
         inputs={"x": normal(6, 4)},
-        weights={
-            "hidden/kernel": normal(4, 5),
-            "hidden/bias": normal(5),
-            "output/kernel": normal(5, 2),
-            "output/bias": normal(2),
-        },
+        weights=WEIGHTS,
         oracle=network,
         kind="saving",
         note=note,
     )
 
+
+def normalised_network(
+    a: Any, x: Any, hidden_kernel: Any, gamma: Any, beta: Any, moving_mean: Any, moving_variance: Any
+) -> Any:
+    """A dense layer without bias and batch normalisation with its running statistics."""
+    return (x @ hidden_kernel - moving_mean) / a.sqrt(moving_variance + 2.0**-10) * gamma + beta
+
+
+def resumed(a: Any, x: Any, y: Any) -> Any:
+    """What a line through 0 predicts after four steps of momentum from the slope 1/4, all examples a step."""
+    slope, velocity = a.constant([[0.25]]), a.constant([[0.0]])
+    for _ in range(4):
+        velocity = 0.875 * velocity - 0.0625 * (2.0 * (x.transpose() @ (x @ slope - y)) / 8.0)
+        slope = slope + velocity
+    return x @ slope
+
+
+NORMALISED_IN_KERAS = """
+keras.Sequential([
+    keras.Input((4,)),
+    keras.layers.Dense(5, use_bias=False, name='hidden'),
+    keras.layers.BatchNormalization(epsilon=2**-10, name='norm'),
+])
+"""
+NORMALISED_IN_TORCH = "nn.Sequential(nn.Linear(4, 5, bias=False), nn.BatchNorm1d(5, eps=2**-10))"
+LINE = {"x": values(np.arange(8.0).reshape(8, 1) / 8), "y": values(np.arange(8.0).reshape(8, 1) / 4 - 1)}
+TRAINED_IN_KERAS = """
+model = keras.Sequential([
+    keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer=keras.initializers.Constant(0.25))
+])
+model.compile(keras.optimizers.SGD(0.0625, momentum=0.875), 'mse')
+x = np.arange(8.0).reshape(8, 1) / 8
+for step in range(3):
+    model.train_on_batch(x, 2 * x - 1)
+model
+"""
+# One more step with the optimizer as it is, and everything back as it was, so that calls can be repeated.
+RESUMED_IN_KERAS = """
+variables = component.variables + component.optimizer.variables
+before = [np.array(variable) for variable in variables]
+component.train_on_batch(x, y)
+output = component(x)
+for variable, value in zip(variables, before):
+    variable.assign(value)
+output
+"""
+MODEL_AND_OPTIMIZER = """
+class Training(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.line = nn.Linear(1, 1, bias=False)
+        nn.init.constant_(self.line.weight, 0.25)
+        self.optimizer = torch.optim.SGD(self.parameters(), lr=0.0625, momentum=0.875)
+    def train_step(self, x, y):
+        self.optimizer.zero_grad()
+        with torch.enable_grad():
+            F.mse_loss(self.line(x), y).backward()
+        self.optimizer.step()
+"""
+TRAINED_IN_TORCH = f"""{MODEL_AND_OPTIMIZER}
+training = Training()
+x = torch.arange(8.0).reshape(8, 1) / 8
+for step in range(3):
+    training.train_step(x, 2 * x - 1)
+training
+"""
+RESUMED_IN_TORCH = """
+import copy
+before = copy.deepcopy((component.line.state_dict(), component.optimizer.state_dict()))
+component.train_step(x, y)
+output = component.line(x).detach()
+component.line.load_state_dict(before[0])
+component.optimizer.load_state_dict(before[1])
+output
+"""
+SAVED_TRAINING = """
+torch.save(dict(model=component.line.state_dict(), optimizer=component.optimizer.state_dict()), path)
+"""
+LOADED_TRAINING = """
+component = Training()
+saved = torch.load(path, weights_only=True)
+component.line.load_state_dict(saved['model'])
+component.optimizer.load_state_dict(saved['optimizer'])
+component
+"""
+CUSTOM_IN_KERAS = """
+@keras.utils.register_keras_serializable()
+class Doubled(keras.layers.Layer):
+    def call(self, x):
+        return 2 * x
+"""
+CUSTOM_IN_TORCH = """
+class Doubled(nn.Module):
+    def forward(self, x):
+        return 2 * x
+"""
+
+NORMALISED_MAPPED = {
+    "0.weight": "hidden_kernel.T",
+    "1.weight": "gamma",
+    "1.bias": "beta",
+    "1.running_mean": "moving_mean",
+    "1.running_var": "moving_variance",
+}
+NORMALISED_WEIGHTS = {
+    "hidden/kernel": normal(4, 5),
+    "gamma": normal(5),
+    "beta": normal(5),
+    "moving_mean": normal(5),
+    "moving_variance": uniform(5, low=0.5, high=2.0),
+}
 
 ENTRIES = (
     saved(
@@ -79,6 +193,126 @@ ENTRIES = (
         ),
         note="The way to exchange weights between the frameworks; a BatchNorm's state_dict has num_batches_tracked "
         "besides.",
+    ),
+    saved(
+        "legacy-file",
+        keras=("component.save(path + '.h5')", "keras.models.load_model(path + '.h5')"),
+        torch=(
+            "torch.save(component.state_dict(), path, _use_new_zipfile_serialization=False)",
+            "component.load_state_dict(torch.load(path, weights_only=True))\ncomponent",
+        ),
+        note="Files of Keras 2 (.h5) and of torch before 1.6 (no zip) are still read and written.",
+    ),
+    saved(
+        "checkpoint",
+        keras=(
+            "tf.train.Checkpoint(model=component).write(path)",
+            "tf.train.Checkpoint(model=component).read(path).assert_consumed()\ncomponent",
+        ),
+        torch=(
+            "torch.save(dict(model=component.state_dict(), epoch=3), path)",
+            "component.load_state_dict(torch.load(path, weights_only=True)['model'])\ncomponent",
+        ),
+        note="tf.train.Checkpoint finds variables by the names of attributes, whatever their layers are called.",
+    ),
+    saved(
+        "configuration-and-weights",
+        keras=(
+            "open(path + '.json', 'w').write(component.to_json())\ncomponent.save_weights(path + '.weights.h5')",
+            "component = keras.models.model_from_json(open(path + '.json').read())\n"
+            "component.load_weights(path + '.weights.h5')\ncomponent",
+        ),
+        torch=(
+            "torch.save(component.state_dict(), path)",
+            "component.load_state_dict(torch.load(path, weights_only=True, mmap=True))\ncomponent",
+        ),
+        note="A module of torch has no configuration to save: its code is.",
+    ),
+    Entry(
+        "exported-program",
+        keras=Form(
+            KERAS_MODEL,
+            "tf.function(component)(x)",
+            save="component.export(path, verbose=False)",
+            load="loaded = tf.saved_model.load(path)\nlambda x: loaded.serve(x)",
+        ),
+        torch=Form(
+            TORCH_MODEL,
+            save="torch.jit.save(torch.jit.trace(component, torch.zeros(6, 4)), path)",
+            load="torch.jit.load(path)",
+            weights=MAPPED,
+        ),
+        inputs={"x": normal(6, 4)},
+        weights=WEIGHTS,
+        oracle=network,
+        kind="saving",
+        note="Runs without the code that made it, as a graph, which may round otherwise than the model that is called. "
+        "Keras 3 loads no SavedModel as a model: keras.layers.TFSMLayer wraps its call.",
+    ),
+    Entry(
+        "weights-with-statistics",
+        keras=Form(
+            NORMALISED_IN_KERAS,
+            save="component.save_weights(path + '.weights.h5')",
+            load="component.load_weights(path + '.weights.h5')\ncomponent",
+            weights={
+                "hidden/kernel": "hidden_kernel",
+                "norm/gamma": "gamma",
+                "norm/beta": "beta",
+                "norm/moving_mean": "moving_mean",
+                "norm/moving_variance": "moving_variance",
+            },
+        ),
+        torch=Form(
+            NORMALISED_IN_TORCH,
+            save="torch.save(component.state_dict(), path)",
+            load="component.load_state_dict(torch.load(path, weights_only=True))\ncomponent",
+            weights=NORMALISED_MAPPED,
+        ),
+        inputs={"x": normal(6, 4)},
+        weights=NORMALISED_WEIGHTS,
+        oracle=normalised_network,
+        kind="saving",
+        note="named_parameters() lacks the running statistics, state_dict() has them, and num_batches_tracked besides.",
+    ),
+    Entry(
+        "training-resumed",
+        keras=Form(
+            TRAINED_IN_KERAS,
+            RESUMED_IN_KERAS,
+            save="component.save(path + '.keras')",
+            load="keras.models.load_model(path + '.keras')",
+        ),
+        torch=Form(
+            TRAINED_IN_TORCH,
+            RESUMED_IN_TORCH,
+            save=SAVED_TRAINING,
+            load=f"{MODEL_AND_OPTIMIZER}{LOADED_TRAINING}",
+        ),
+        inputs=LINE,
+        oracle=resumed,
+        gradients=(),
+        kind="saving",
+        note="One step after loading is as without: a .keras file holds the optimizer's state, in torch it is saved "
+        "beside the model's.",
+    ),
+    Entry(
+        "custom-layer",
+        keras=Form(
+            f"{CUSTOM_IN_KERAS}\nkeras.Sequential([keras.Input((4,)), Doubled()])",
+            save="component.save(path + '.keras')",
+            load=f"{CUSTOM_IN_KERAS}\nkeras.models.load_model(path + '.keras')",
+        ),
+        torch=Form(
+            f"{CUSTOM_IN_TORCH}\nnn.Sequential(Doubled())",
+            save="torch.save(component.state_dict(), path)",
+            load=f"{CUSTOM_IN_TORCH}\ncomponent = nn.Sequential(Doubled())\n"
+            "component.load_state_dict(torch.load(path, weights_only=True))\ncomponent",
+        ),
+        inputs={"x": normal(6, 4)},
+        oracle=lambda a, x: 2.0 * x,
+        kind="saving",
+        note="The class must be there, and in Keras registered, before the file is read.",
     ),
 )
 
