@@ -167,14 +167,6 @@ ENTRIES = (
             ),
         ),
     ),
-    Entry(
-        "Discretization",
-        keras=Form("keras.layers.Discretization(bin_boundaries=[0.25, 0.5])"),
-        torch=Form(call="torch.bucketize(x, torch.tensor([0.25, 0.5]), right=True).int()"),
-        inputs={"x": values([0.0, 0.25, 0.375, 0.5, 2.0])},
-        oracle=lambda a, x: np.digitize(a.data(x), [0.25, 0.5]),
-        gradients=(),
-    ),
 )
 
 FAMILY = Family("data_order", "Order, batches, encodings", "data", ENTRIES)
