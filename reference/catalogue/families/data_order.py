@@ -41,7 +41,7 @@ tf.convert_to_tensor(component.weights[0])
 """
 MODEL = """
 model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
-model.compile(keras.optimizers.SGD(0.5), 'mse')
+model.compile(keras.optimizers.SGD(0.5), 'mse', run_eagerly=True)
 model
 """
 LOOP = """

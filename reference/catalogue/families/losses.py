@@ -279,7 +279,7 @@ ENTRIES = (
     ),
     Entry(
         "CTC",
-        keras=Form("keras.losses.CTC()", "component(labels, logits)", since="3.4"),
+        keras=Form("tf.function(keras.losses.CTC())", "component(labels, logits)", since="3.4"),
         torch=Form(
             call="F.ctc_loss(F.log_softmax(logits, -1).transpose(0, 1), labels, [6] * 3, [2] * 3, reduction='none')"
             ".mean()"
