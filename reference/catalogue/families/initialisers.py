@@ -160,7 +160,8 @@ ENTRIES = (
     initialiser(
         "Embedding-as-shipped",
         keras=Form(
-            call="layer = keras.layers.Embedding(1000, 16)\nlayer.build((None,))\ntf.convert_to_tensor(layer.embeddings)"
+            "keras.layers.Embedding(1000, 16)",
+            "component.build((None,))\ntf.convert_to_tensor(component.embeddings)",
         ),
         torch=Form(call="nn.Embedding(1000, 16).weight.detach()"),
         law={"tensorflow": ("uniform", 0.05), "pytorch": ("normal", 1.0)},
