@@ -54,7 +54,7 @@ Report = Annotated[Path | None, typer.Option(metavar="DIR", help="Write the repo
 )
 def run(
     context: typer.Context,
-    report: Annotated[Path, typer.Option(metavar="DIR", help="Write the report there.")] = Path("report"),
+    report: Annotated[str, typer.Option(metavar="DIR", help="Write the report there.")] = "report",
 ) -> None:
     """Run the suite on what is installed here; everything else on the line goes to pytest."""
     from conformance.commands.run import run_suite

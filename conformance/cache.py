@@ -7,8 +7,16 @@ from pathlib import Path
 
 import platformdirs
 
+from conformance.ending import WrongUse
+
 
 def cache_directory() -> Path:
-    """The user's cache of this project: CONFORMANCE_CACHE where set, otherwise the platform's place for it."""
+    """The user's cache of this project: CONFORMANCE_CACHE where set, otherwise the platform's place for it.
+
+    Raises WrongUse where that lies in a home directory which nobody has.
+    """
     chosen = os.environ.get("CONFORMANCE_CACHE")
-    return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_cache_path("conformance")
+    path = os.path.expanduser(chosen or platformdirs.user_cache_dir("conformance"))
+    if path.startswith("~"):
+        raise WrongUse(f"the cache {path} lies in no home directory: set CONFORMANCE_CACHE to an absolute path")
+    return Path(path).absolute()

@@ -6,7 +6,7 @@ import math
 import re
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from conformance.checks import Check, Kind, Step, Verdict
 
@@ -88,6 +88,11 @@ def command(check: Check) -> str:
     frameworks = [subject for subject in check.subjects if subject in _FRAMEWORKS] or [check.framework]
     words = ["pytest", f"conformance/test_{check.step}.py", "--framework", ",".join(frameworks)]
     return shlex.join([*words, "--workload", check.workload, "--device", check.device])
+
+
+def repeated_by(check: Check, line: str) -> Check:
+    """The check with the command that repeats it, where it failed."""
+    return replace(check, details={**check.details, "command": line}) if check.failed else check
 
 
 def describe(check: Check) -> Divergence:

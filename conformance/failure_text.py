@@ -6,8 +6,8 @@ from conformance.checks import Check
 from conformance.divergence import ratio
 
 
-def failure_text(check: Check, nodeid: str = "") -> str:
-    """The check in a few lines, the most telling first; `nodeid` is the test that repeats it."""
+def failure_text(check: Check, command: str = "") -> str:
+    """The check in a few lines, the most telling first; `command` is the one that repeats it."""
     lines = [f"{check.verdict}: {check.id}"]
     if check.reason:
         lines.append(f"  {check.reason}")
@@ -22,6 +22,6 @@ def failure_text(check: Check, nodeid: str = "") -> str:
         values = f": {place.value} against {place.other}" if place.value is not None else ""
         oracle = f", oracle {place.oracle}" if place.oracle is not None else ""
         lines.append(at + step + values + oracle)
-    if nodeid:
-        lines.append(f"  repeat: pytest '{nodeid}'")
+    if command:
+        lines.append(f"  repeat: {command}")
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import time
 from collections.abc import Mapping
@@ -38,8 +39,23 @@ class Gatherer:
         self._baseline = _read_baseline(options.baseline)
         self._run: Run | None = None
 
+    def pytest_sessionstart(self) -> None:
+        """Remove an earlier verdict from the report's directory, so that none stands there for this run."""
+        if self._options.report is None or self._config.option.collectonly:
+            return
+        document = self._options.report / "verdict.json"
+        try:
+            document.unlink(missing_ok=True)
+        except OSError as error:
+            raise pytest.UsageError(
+                f"--report: {document} cannot be replaced ({error.strerror}): remove it, or give another directory"
+            ) from error
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what one test brought."""
+        if report.failed and not hasattr(report, "conformance_checks"):  # pytest-xdist's, of a process that died
+            died = NotRun(report.nodeid, " ".join(str(report.longrepr).split()), required=True)
+            self._not_run[died] = None
         self._checks += [Check.from_dict(row) for row in json.loads(getattr(report, "conformance_checks", "[]"))]
         self._throughput += [Throughput(**row) for row in json.loads(getattr(report, "conformance_throughput", "[]"))]
         if (not_run := getattr(report, "conformance_not_run", None)) is not None:
@@ -50,6 +66,9 @@ class Gatherer:
         """Judge the run as a whole: a short census, or a framework that is missing, fails the session."""
         if not (self._checks or self._not_run or self._throughput):
             return
+        stopped = exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
+        if stopped or session.shouldfail or session.shouldstop:
+            self._not_run[NotRun("the rest of the run", "it was stopped before its end", required=True)] = None
         observations = read_all(self._observations)
         self._run = self._judged(observations)
         self._write(observations)
@@ -86,13 +105,15 @@ class Gatherer:
     def _against_baseline(self, observations: Mapping[Key, Observation]) -> tuple[Check, ...]:
         if self._baseline is None:
             return ()
-        from conformance.baseline import against_baseline, cautions
+        from conformance.baseline import absent, against_baseline, cautions
 
         workloads = {workload.name: workload for workload in self._options.workloads}
         self._cautions += cautions(self._baseline, observations)
+        self._not_run |= dict.fromkeys(absent(self._baseline, observations))
         return tuple(against_baseline(self._baseline, observations, workloads))
 
     def _judged(self, observations: Mapping[Key, Observation]) -> Run:
+        compared = self._against_baseline(observations)
         not_run = tuple(self._not_run)
         filtered = is_filtered(self._config, self._options)
         environment = _environment(observations, self._options)
@@ -100,7 +121,6 @@ class Gatherer:
         expected = [
             count for count in read_census() if count.workload in workloads and count.device in self._options.devices
         ]
-        compared = self._against_baseline(observations)
         problems = self._ledger_problems(environment, complete=not (filtered or not_run))
         checks = [*self._checks, *compared, *(self._broken_entry(problem) for problem in problems if problem.fails)]
         return Run(
@@ -154,16 +174,23 @@ class Gatherer:
 def is_filtered(config: pytest.Config, options: Options) -> bool:
     """Whether the command line selects only a part of the suite."""
     chosen = config.option
-    parts = [Path(str(argument).partition("::")[0]).name for argument in config.args]
+    selecting = ("keyword", "markexpr", "deselect", "lf", "stepwise", "ignore", "ignore_glob", "benchmark_only")
+    parts = [str(argument).partition("::")[0] for argument in config.args]
     return bool(
-        chosen.keyword
-        or chosen.markexpr
-        or options.frameworks_chosen
-        or getattr(chosen, "deselect", None)
-        or getattr(chosen, "lf", False)
-        or getattr(chosen, "benchmark_only", False)
+        options.frameworks_chosen
+        or any(getattr(chosen, name, None) for name in selecting)
         or any(part.endswith(".py") for part in parts)
+        or (chosen.pyargs and any(_is_module(part) for part in parts))
     )
+
+
+def _is_module(name: str) -> bool:
+    """Whether an argument of `--pyargs` names a module that is no package."""
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return False
+    return spec is not None and spec.submodule_search_locations is None
 
 
 def _environment(observations: Mapping[Key, Observation], options: Options) -> Side:

@@ -13,18 +13,24 @@ from conformance.census import NotRun
 from conformance.checks import Check
 from conformance.collector import Collector
 from conformance.contracts.imports import PACKAGES
+from conformance.divergence import repeated_by
 from conformance.failure_text import failure_text
-from conformance.observations import Key, Observation, ObservationUnwritable
+from conformance.observations import Key, Observation, ObservationUnreadable, ObservationUnwritable
+from conformance.report.summary import clean
 from conformance.requests import DataMissing
 from conformance.variants import Variant, complete_variant
 from conformance.worker import ObservationFailed, Worker, WorkerFailed
+
+_FRAME = re.compile(r'^ *File "([^"<]+)", line (\d+)', re.MULTILINE)
+_NOT_THE_USERS = re.compile(r"[/\\](observer|site-packages|lib[/\\]python3[^/\\]*|Lib)[/\\]")
+_STAGED = re.compile(r"(?<=[/\\])reference[/\\].*")
 
 
 class NotAvailable(Exception):
     """Something cannot be observed on this machine; the test is listed as not run, with the reason."""
 
     def __init__(self, not_run: NotRun) -> None:
-        super().__init__(f"{not_run.what}: {not_run.reason}")
+        super().__init__(clean(f"{not_run.what}: {not_run.reason}"))
         self.not_run = not_run
 
 
@@ -104,13 +110,15 @@ def _availability(framework: str, device: str, variant: str) -> Iterator[None]:
         yield
     except ObservationFailed as error:
         raise _explained(error, framework, device, variant) from None
-    except (WorkerFailed, ObservationUnwritable) as error:
-        pytest.fail(str(error), pytrace=False)
+    except (WorkerFailed, ObservationUnwritable, ObservationUnreadable) as error:
+        pytest.fail(clean(str(error)), pytrace=False)
     except DataMissing as error:
         raise NotAvailable(NotRun("data", str(error), required=True)) from None
 
 
 def _explained(error: ObservationFailed, framework: str, device: str, variant: str) -> BaseException:
+    if error.kind == "DataError":
+        return NotAvailable(NotRun("data", error.message, required=True))
     missing = re.match(r"No module named '(\w+)", error.message)
     if error.kind == "ModuleNotFoundError" and missing and missing[1] in PACKAGES.get(framework, ()):
         reason = f"{missing[1]} is not installed: install it, or choose others with --framework"
@@ -125,7 +133,18 @@ def _explained(error: ObservationFailed, framework: str, device: str, variant: s
         return NotAvailable(NotRun(f"{framework} {variant}", reason, framework=framework, variant=variant))
     if error.kind == "OSError" and "could not download" in error.message:
         return NotAvailable(NotRun(f"{framework} download", error.message, required=True))
-    return pytest.fail.Exception(f"{framework} raised {error}\n{error.traceback}", pytrace=False)
+    text = f"{framework} raised {error}{_place(error.traceback)}\n{error.traceback}"
+    return pytest.fail.Exception(clean(text), pytrace=False)
+
+
+def _place(trace: str) -> str:
+    """Where an exception arose in a traceback: its last line in a user's file, or in the reference."""
+    places = [place for place in _FRAME.findall(trace) if not _NOT_THE_USERS.search(place[0])]
+    if not places:
+        return ""
+    file, line = places[-1]
+    staged = _STAGED.search(file)
+    return f" ({staged[0] if staged else file}, line {line})"
 
 
 Acceptance = Callable[[tuple[Check, ...]], tuple[Check, ...]]
@@ -134,17 +153,18 @@ Acceptance = Callable[[tuple[Check, ...]], tuple[Check, ...]]
 class Verify:
     """Files a test's checks and fails the test where any failed; a test that checks nothing fails too."""
 
-    def __init__(self, gathered: list[Check], accept: Acceptance, nodeid: str) -> None:
+    def __init__(self, gathered: list[Check], accept: Acceptance, command: str) -> None:
         self._gathered = gathered
         self._accept = accept
-        self._nodeid = nodeid
+        self._command = command
 
     def __call__(self, checks: Iterable[Check]) -> None:
         """Take the checks of one contract; those that a ledger entry accepts do not fail the test."""
-        taken = self._accept(tuple(checks))
+        taken = tuple(repeated_by(check, self._command) for check in self._accept(tuple(checks)))
         self._gathered += taken
         if not taken:
             pytest.fail("the contract compared nothing", pytrace=False)
         failed = [check for check in taken if check.failed]
         if failed:
-            pytest.fail("\n".join(failure_text(check, self._nodeid) for check in failed), pytrace=False)
+            text = "\n".join(failure_text(check, self._command) for check in failed)
+            pytest.fail(clean(text), pytrace=False)

@@ -43,7 +43,7 @@ def load(path: Path, known_contracts: Collection[str]) -> tuple[Entry, ...]:
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise LedgerError(f"{path}: the ledger cannot be read: {error}") from error
     tables = document.pop("entry", [])
     if document or not isinstance(tables, list):

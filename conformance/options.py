@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from conformance import ledger_file
+from conformance.cache import cache_directory
 from conformance.catalogue import divergences
 from conformance.contracts import KNOWN_CONTRACTS
+from conformance.ending import WrongUse
 from conformance.ledger import Entry
 from conformance.ledger_file import LedgerError
 from conformance.subjects import BUILT_IN, DEVICES, FRAMEWORKS, Subject, framework_named
@@ -20,6 +23,8 @@ from conformance.workload_files import WorkloadUnusable, find_workload
 from reference.workloads import Workload
 
 DEFAULT_WORKLOAD = "mnist_mlp"
+MOST_SEEDS = 1_000
+_DEFAULTS = {"--device": "cpu", "--seeds": "1", "--data-source": "embedded"}
 
 
 @dataclass(frozen=True)
@@ -59,14 +64,18 @@ def add_options(parser: pytest.Parser) -> None:
     """Declare the suite's options on pytest's command line."""
     group = parser.getgroup("conformance", "conformance of deep-learning frameworks")
     group.addoption("--framework", help="frameworks to observe, separated by commas (default: tensorflow,pytorch)")
-    group.addoption("--device", default="cpu", help="devices, separated by commas: cpu, cuda (default: cpu)")
+    group.addoption(
+        "--device", default=_DEFAULTS["--device"], help="devices, separated by commas: cpu, cuda (default: cpu)"
+    )
     group.addoption(
         "--workload",
         action="append",
         metavar="NAME|FILE",
         help=f"workload by name or Python file; may be repeated (default: {DEFAULT_WORKLOAD})",
     )
-    group.addoption("--seeds", default="1", help="locked runs with this many initial weights (default: 1)")
+    group.addoption(
+        "--seeds", default=_DEFAULTS["--seeds"], help="locked runs with this many initial weights (default: 1)"
+    )
     group.addoption(
         "--interpreter",
         action="append",
@@ -76,7 +85,7 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--data-source",
-        default="embedded",
+        default=_DEFAULTS["--data-source"],
         choices=("embedded", "download"),
         help="MNIST from this repository, or by the frameworks' own downloads (default: embedded)",
     )
@@ -90,22 +99,36 @@ def read_options(config: pytest.Config) -> Options:
     """The run's options. Raises pytest.UsageError naming the option, what is wrong with it, and what is right."""
     try:
         chosen = config.getoption("--framework")
+        frameworks = FRAMEWORKS if chosen is None else _names(chosen, _framework_named, "--framework")
+        cache_directory()
         return Options(
-            frameworks=_names(chosen, _framework_named, "--framework") if chosen else FRAMEWORKS,
+            frameworks=frameworks,
             devices=_names(config.getoption("--device"), _device_named, "--device"),
-            workloads=_workloads(config.getoption("--workload") or [DEFAULT_WORKLOAD]),
-            seeds=_positive(config.getoption("--seeds"), "--seeds"),
-            interpreters=dict(_interpreter(text) for text in config.getoption("--interpreter")),
+            workloads=_workloads(config.getoption("--workload") or [DEFAULT_WORKLOAD], frameworks),
+            seeds=_seeds(config.getoption("--seeds")),
+            interpreters=_interpreters(config.getoption("--interpreter")),
             data_source=config.getoption("--data-source"),
             report=_directory(config, "--report"),
             record=_directory(config, "--record"),
             baseline=_existing(config, "--baseline"),
             own_ledger=(*ledger_file.load(ledger_file.OWN, KNOWN_CONTRACTS), *divergences.ledger_entries()),
             user_ledger=_user_ledger(config),
-            frameworks_chosen=bool(chosen),
+            frameworks_chosen=chosen is not None,
         )
-    except (ValueError, WorkloadUnusable, LedgerError) as error:
+    except (ValueError, WorkloadUnusable, LedgerError, WrongUse) as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def repeating(config: pytest.Config) -> list[str]:
+    """The options of this run without which one of its tests, selected by its id, would not be the same again."""
+    words: list[str] = []
+    for option in ("--workload", "--device", "--seeds", "--interpreter", "--data-source", "--ledger"):
+        given = config.getoption(option)
+        given = given if isinstance(given, list) else [given]
+        words += [word for value in given if value not in (None, _DEFAULTS.get(option)) for word in (option, value)]
+    if config.getoption("benchmark_only", False):
+        words.append("--benchmark-only")
+    return [*words, "-m", config.option.markexpr] if config.option.markexpr else words
 
 
 def _names(text: str, named: object, option: str) -> tuple[str, ...]:
@@ -123,12 +146,18 @@ def _framework_named(name: str) -> str:
     return full
 
 
-def _workloads(names: list[str]) -> tuple[Workload, ...]:
+def _workloads(names: list[str], frameworks: tuple[str, ...]) -> tuple[Workload, ...]:
     found: dict[str, Workload] = {}
-    for name in dict.fromkeys(names):
+    once = {os.path.realpath(name) if name.endswith(".py") else name: name for name in reversed(names)}
+    for name in reversed(once.values()):
         workload = find_workload(name)
         if workload.name in found:
             raise ValueError(f"--workload {name}: another workload is named {workload.name!r} already, rename one")
+        if not set(frameworks).intersection(workload.modules):
+            raise ValueError(
+                f"workload {workload.name!r} has no module for {' or '.join(frameworks)}: "
+                f"choose {' or '.join(workload.modules)} with --framework"
+            )
         found[workload.name] = workload
     return tuple(found.values())
 
@@ -139,40 +168,55 @@ def _device_named(name: str) -> str:
     return name.strip()
 
 
-def _positive(text: str, option: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise ValueError(f"{option} {text!r}: give a whole number, 1 or more")
+def _seeds(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= MOST_SEEDS:
+        raise ValueError(f"--seeds {text[:40]!r}: give a whole number from 1 to {MOST_SEEDS:,}")
     return int(text)
 
 
-def _interpreter(text: str) -> tuple[str, str]:
-    name, separator, path = text.partition("=")
-    if not separator or not path:
-        raise ValueError(f"--interpreter {text!r}: write it as framework=PATH, such as pytorch=/opt/env/bin/python")
-    found = shutil.which(path)
-    if found is None:
-        raise ValueError(f"--interpreter {text}: {path} is no executable file")
-    return _framework_named(name), os.path.abspath(found)
+def _interpreters(texts: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in texts:
+        name, separator, path = text.partition("=")
+        if not separator or not path:
+            raise ValueError(f"--interpreter {text!r}: write it as framework=PATH, such as pytorch=/opt/env/bin/python")
+        program = shutil.which(path)
+        if program is None:
+            raise ValueError(f"--interpreter {text}: {path} is no executable file")
+        framework, program = _framework_named(name), os.path.abspath(program)
+        if found.setdefault(framework, program) != program:
+            raise ValueError(
+                f"--interpreter {text}: {framework} has the interpreter {found[framework]} already, give one"
+            )
+    return found
 
 
 def _directory(config: pytest.Config, option: str) -> Path | None:
-    text = config.getoption(option)
-    if text is None:
+    """A directory to write to. Raises ValueError where that is impossible, before anything has run."""
+    path = _path(config, option)
+    if path is None:
         return None
-    path = Path(config.invocation_params.dir, text)
-    if path.exists() and not path.is_dir():
-        raise ValueError(f"{option} {text}: a file is there already, give a directory")
+    there = next(parent for parent in (path, *path.parents) if parent.exists())
+    if not there.is_dir():
+        place = "a file is there already" if there == path else f"{there} is a file"
+        raise ValueError(f"{option} {config.getoption(option)}: {place}, give a directory")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ValueError(f"{option} {config.getoption(option)}: {there} cannot be written to, give another directory")
     return path
 
 
 def _existing(config: pytest.Config, option: str) -> Path | None:
-    text = config.getoption(option)
-    if text is None:
-        return None
-    path = Path(config.invocation_params.dir, text)
-    if not path.exists():
-        raise ValueError(f"{option} {text}: nothing is there")
+    path = _path(config, option)
+    if path is not None and not path.exists():
+        raise ValueError(f"{option} {config.getoption(option)}: nothing is there")
     return path
+
+
+def _path(config: pytest.Config, option: str) -> Path | None:
+    text = config.getoption(option)
+    if text == "":
+        raise ValueError(f"{option} names nothing: give a path")
+    return None if text is None else Path(config.invocation_params.dir, text)
 
 
 def _user_ledger(config: pytest.Config) -> tuple[Entry, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Generator, Iterator
@@ -22,10 +23,11 @@ from conformance.catalogue.cases import EntryCase
 from conformance.checks import Check, Step
 from conformance.collector import Collector
 from conformance.contracts.filing import holds
+from conformance.divergence import repeated_by
 from conformance.gathering import Gatherer
 from conformance.laboratory import Laboratory, NotAvailable, Verify
 from conformance.ledger import RunFacts
-from conformance.options import Options, add_options, read_options
+from conformance.options import Options, add_options, read_options, repeating
 from conformance.worker import stage_code
 
 _OPTIONS = pytest.StashKey[Options]()
@@ -44,6 +46,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Check the options, and give the run its directory, which all its processes share."""
     config.addinivalue_line("markers", "each(what): run the test once for each framework, pair, seed, train variant")
     config.addinivalue_line("markers", "throughput: measures time; runs with pytest --benchmark-only")
+    if not config.pluginmanager.hasplugin("benchmark"):  # a marker of pytest-benchmark's, which was ruled out
+        config.addinivalue_line("markers", "benchmark: how to time, where pytest-benchmark is there")
     config.stash[_OPTIONS] = read_options(config)
     if not _is_xdist_worker(config):
         config.stash[_DIRECTORY] = Path(tempfile.mkdtemp(prefix="conformance-"))
@@ -187,7 +191,7 @@ def verify(request: pytest.FixtureRequest, laboratory: Laboratory, options: Opti
         facts = RunFacts.of(checks, versions, complete=False)
         return ledger.apply(options.ledger, checks, facts)[0]
 
-    return Verify(gathered, accept, request.node.nodeid)
+    return Verify(gathered, accept, _command(request.node))
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -209,15 +213,23 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report.conformance_throughput = json.dumps(rows if call.when == "call" else [])
 
 
-def _unobserved(item: pytest.Item, reason: str) -> list[Check]:
+def _unobserved(item: pytest.Item, text: str) -> list[Check]:
     """The failed check of a conformance test that failed before, or without, any contract failing."""
+    reason = text.partition("\nTraceback (most recent call last)")[0]
     case = item.callspec.params.get("case") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
     if not isinstance(case, Case):
         return []
     if isinstance(case, EntryCase):
-        return [holds(case, case.step, f"catalogue/{case.entry.name}/observed", False, f"{item.name}: {reason}")]
-    step = case.benchmark.step if case.benchmark else Step(item.path.stem.removeprefix("test_"))
-    return [holds(case, step, "observed", False, f"{item.name}: {reason}")]
+        check = holds(case, case.step, f"catalogue/{case.entry.name}/observed", False, f"{item.name}: {reason}")
+    else:
+        step = case.benchmark.step if case.benchmark else Step(item.path.stem.removeprefix("test_"))
+        check = holds(case, step, "observed", False, f"{item.name}: {reason}")
+    return [repeated_by(check, _command(item))]
+
+
+def _command(item: pytest.Item) -> str:
+    """The command that repeats a test as this run did it."""
+    return shlex.join(["pytest", item.nodeid, *repeating(item.config)])
 
 
 def _is_xdist_worker(config: pytest.Config) -> bool:

@@ -169,15 +169,15 @@ def _numbers(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """The value as JSON values; NumPy scalars become Python's, non-finite numbers strings."""
+    """The value as JSON values; NumPy scalars become Python's, non-finite numbers strings, lone surrogates escapes."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {_plain(str(key)): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, str):
-        return str(value)
+        return str(value).encode(errors="backslashreplace").decode()
     return value

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import math
 import re
 import sys
+import threading
 import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from conformance.subjects import FRAMEWORKS
-from reference.workloads import WORKLOADS, Workload
+from reference.workloads import WORKLOADS, Parameter, Workload
 
 ENTRY_POINT_GROUP = "conformance.workloads"
+IMPORT_LIMIT_SECONDS = 60.0
 
 
 class WorkloadUnusable(Exception):
@@ -61,9 +65,12 @@ def _from_file(path: Path) -> Workload:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up there
+    execute = spec.loader.exec_module
     try:
-        spec.loader.exec_module(module)
+        _within_limit(lambda: execute(module), path)
     except (Exception, SystemExit) as error:
+        if isinstance(error, WorkloadUnusable):
+            raise
         raise WorkloadUnusable(f"workload file {path}{_line_in(path, error)}: {_described(error)}") from error
     ours = [id(workload) for workload in WORKLOADS.values()]
     found = {id(value): value for value in vars(module).values() if isinstance(value, Workload)}
@@ -73,8 +80,36 @@ def _from_file(path: Path) -> Workload:
     return replace(workloads[0], modules=_absolute_modules(workloads[0], path.resolve().parent))
 
 
+def _within_limit(execute: Callable[[], None], path: Path) -> None:
+    """Execute a file; raise what it raises, or WorkloadUnusable where it has not come to its end in time."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            execute()
+        except BaseException as error:
+            raised.append(error)
+
+    # In a thread, which can be left behind whatever it waits for.
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(IMPORT_LIMIT_SECONDS)
+    if thread.is_alive():
+        stack = traceback.extract_stack(sys._current_frames().get(thread.ident or 0))
+        raise WorkloadUnusable(
+            f"workload file {path}{_last_line(path, stack)}: it was still running after {IMPORT_LIMIT_SECONDS:g} s: "
+            "leave to functions what takes long"
+        )
+    if raised:
+        raise raised[0]
+
+
 def _absolute_modules(workload: Workload, folder: Path) -> dict[str, str]:
     modules = {}
+    if not isinstance(workload.modules, Mapping) or not all(isinstance(m, str) for m in workload.modules.values()):
+        raise WorkloadUnusable(
+            f"workload {workload.name!r}: its modules are {workload.modules!r}: map each framework to a module or file"
+        )
     for framework, module in workload.modules.items():
         if module.endswith(".py"):
             file = folder / module
@@ -87,21 +122,39 @@ def _absolute_modules(workload: Workload, folder: Path) -> dict[str, str]:
 
 def _checked(workload: Workload, source: str) -> Workload:
     """The workload if it can be run. Raises WorkloadUnusable naming what cannot."""
-    counts = ("train_examples", "test_examples", "hidden_units", "classes", "batch_size", "epochs")
-    wrong = [name for name in counts if not isinstance(value := getattr(workload, name), int) or value < 1]
-    strange = [framework for framework in workload.modules if framework not in FRAMEWORKS]
+    fault = next(_faults(workload), None)
+    if fault is not None:
+        raise WorkloadUnusable(f"{source}: {fault}")
+    return workload
+
+
+def _faults(workload: Workload) -> Iterator[str]:
+    """What keeps the workload from being run, the most telling first."""
     if workload.name in WORKLOADS:
-        fault = f"its name {workload.name!r} is that of a built-in workload: choose another"
-    elif not re.fullmatch(r"[A-Za-z0-9_]+", workload.name):
-        fault = f"its name {workload.name!r} must be of letters, digits and _ alone"
-    elif wrong:
-        fault = f"its {wrong[0]} is {getattr(workload, wrong[0])!r}: give a whole number, 1 or more"
-    elif strange or not workload.modules:
+        yield f"its name {workload.name!r} is that of a built-in workload: choose another"
+    if not isinstance(workload.name, str) or not re.fullmatch(r"[A-Za-z0-9_]+", workload.name):
+        yield f"its name {workload.name!r} must be of letters, digits and _ alone"
+    if not isinstance(workload.dataset, str):
+        yield f"its dataset is {workload.dataset!r}: give a name"
+    for name in ("train_examples", "test_examples", "hidden_units", "classes", "batch_size", "epochs"):
+        if not _is_count(value := getattr(workload, name)):
+            yield f"its {name} is {value!r}: give a whole number, 1 or more"
+    for name in ("learning_rate", "accuracy_threshold"):
+        if not isinstance(value := getattr(workload, name), int | float) or not math.isfinite(value):
+            yield f"its {name} is {value!r}: give a number"
+    shape = workload.image_shape
+    if not isinstance(shape, tuple) or len(shape) != 2 or not all(map(_is_count, shape)):
+        yield f"its image_shape is {shape!r}: give height and width, such as (28, 28)"
+    if not isinstance(workload.parameters, tuple) or not all(isinstance(p, Parameter) for p in workload.parameters):
+        yield f"its parameters are a {type(workload.parameters).__name__}: give a tuple of Parameter"
+    strange = [framework for framework in workload.modules if framework not in FRAMEWORKS]
+    if strange or not workload.modules:
         named = repr(strange[0]) if strange else "no framework"
-        fault = f"its modules name {named}: give a module for {' or '.join(FRAMEWORKS)}"
-    else:
-        return workload
-    raise WorkloadUnusable(f"{source}: {fault}")
+        yield f"its modules name {named}: give a module for {' or '.join(FRAMEWORKS)}"
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _described(error: BaseException) -> str:
@@ -111,8 +164,12 @@ def _described(error: BaseException) -> str:
 
 def _line_in(path: Path, error: BaseException) -> str:
     """Where in the file the error arose, if it did there."""
-    places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    frames = list(traceback.extract_tb(error.__traceback__))
     if isinstance(error, SyntaxError) and error.filename is not None:
-        places.append((error.filename, error.lineno))
-    lines = [line for name, line in places if Path(name) == path.absolute()]
+        frames.append(traceback.FrameSummary(error.filename, error.lineno, ""))
+    return _last_line(path, frames)
+
+
+def _last_line(path: Path, frames: Iterable[traceback.FrameSummary]) -> str:
+    lines = [frame.lineno for frame in frames if Path(frame.filename) == path.absolute()]
     return f", line {lines[-1]}" if lines and lines[-1] else ""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,17 +15,21 @@ from typing import cast
 import pytest
 from filelock import FileLock
 
-from conformance import ledger_file, verdict_file
+from conformance import kept_ensembles, ledger_file, verdict_file
 from conformance.__main__ import main
 from conformance.census import NotRun
 from conformance.checks import Step, Verdict
 from conformance.commands import gate as gate_command
-from conformance.commands.run import status_of
+from conformance.commands.run import SUITE, parallel, selection, status_of
 from conformance.contracts import KNOWN_CONTRACTS
 from conformance.ending import NotPossible
 from conformance.gate.records import Records
 from conformance.gate.running import Outcome
 from conformance.gate.sides import ReadySides
+from conformance.observations import Key
+from conformance.requests import request_for
+from reference.workloads import MNIST_MLP
+from tests.planted_workers import PATIENCE_SECONDS, exchange
 from tests.synthetic_runs import conforming, make_check
 from tests.synthetic_runs import gate as gate_run
 
@@ -186,6 +192,125 @@ def test_accept_adds_a_waiver_that_the_ledger_reads(
 @pytest.mark.parametrize(("status", "ours"), [(0, 0), (1, 1), (2, 3), (3, 3), (4, 2), (5, 3), (-9, 3)])
 def test_pytests_statuses(tmp_path: Path, status: int, ours: int) -> None:
     assert status_of(status, tmp_path / "verdict.json") == ours
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-k", "test_data_equality"],
+        ["-k", "test_data.py"],
+        ["--deselect", "conformance/test_data.py::test_data_equality"],
+        ["--ignore", "test_data.py"],
+        ["--workload", "test_mine.py"],
+        ["--junitxml=test_results.xml"],
+        [],
+    ],
+)
+def test_a_run_is_of_the_suite_unless_tests_are_named(words: list[str]) -> None:
+    assert selection(words) == [str(SUITE)]
+
+
+@pytest.mark.parametrize("words", [["conformance/test_data.py"], ["-x", "test_data.py::test_data_equality[a-b]"]])
+def test_a_run_of_tests_that_are_named(words: list[str]) -> None:
+    assert selection(words) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "expected"),
+    [
+        ([], {}, ["-n", "auto"]),
+        (["-n0"], {}, []),
+        (["-p", "no:xdist"], {}, []),
+        (["-pno:xdist"], {}, []),
+        ([], {"PYTEST_ADDOPTS": "-n 2"}, []),
+        ([], {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}, []),
+    ],
+)
+def test_a_run_uses_every_core_unless_it_may_not(
+    words: list[str], variables: dict[str, str], expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert parallel(words) == expected
+
+
+def run_elsewhere(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """`conformance run` in another directory."""
+    command = [sys.executable, "-m", "conformance", "run", "-p", "no:cacheprovider", "-p", "no:randomly", "-n", "0"]
+    variables = {**os.environ, "PYTHONPATH": str(SUITE.parent)}
+    return subprocess.run([*command, *words], cwd=directory, env=variables, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("place", ["", "file", "taken"])
+def test_a_run_with_no_place_for_its_report(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "taken" / "verdict.json").mkdir(parents=True)
+    done = run_elsewhere(tmp_path, "--report", place, "-k", "test_environment")
+    assert done.returncode == 2
+    assert done.stderr.startswith("ERROR: --report")
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_run_that_compares_nothing_is_no_pass_and_leaves_no_old_verdict(tmp_path: Path) -> None:
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "verdict.json").write_text(verdict_file.to_json(conforming()))
+    done = run_elsewhere(tmp_path, "--framework", "tensorflw")
+    assert done.returncode == 2
+    assert verdict_file.read(tmp_path / "report" / "verdict.json") == conforming()
+    done = run_elsewhere(tmp_path, "--framework", "pytorch", "-k", "test_native_equivalence")
+    assert done.returncode == 3
+    assert "nothing was compared" in done.stderr
+    assert not (tmp_path / "report" / "verdict.json").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+def test_ctrl_c_in_a_run_leaves_no_process_and_no_file(tmp_path: Path) -> None:
+    for name in ("temporary", "packages"):
+        (tmp_path / name).mkdir()
+    with exchange() as calls:
+        (tmp_path / "packages" / "torch.py").write_text(
+            "import os, socket, time\n"
+            f"line = socket.create_connection(('127.0.0.1', {calls.port}))\n"
+            "line.sendall(b'%8d' % os.getpid())\n"
+            "time.sleep(600)\n"
+        )
+        paths = os.pathsep.join([str(tmp_path / "packages"), str(SUITE.parent)])
+        with subprocess.Popen(
+            [sys.executable, "-m", "conformance", "run", "-p", "no:cacheprovider", "-n", "0", "--framework", "pytorch"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": paths, "TMPDIR": str(tmp_path / "temporary")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as run:
+            worker = calls.answer()
+            os.killpg(run.pid, signal.SIGINT)  # as a terminal does
+            output, _ = run.communicate(timeout=PATIENCE_SECONDS)
+            worker.wait_for_end()
+    assert run.returncode == 3, output
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_oracle_runs_that_are_kept_are_listed_and_removed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CONFORMANCE_CACHE", str(tmp_path))
+    kept = kept_ensembles.path_for(request_for(Key("mnist_mlp", "oracle", "ensemble"), MNIST_MLP), tmp_path)
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"1" * 2_000_000)
+    assert call(monkeypatch, "cache", "list") == 0
+    assert "1 oracle runs, 2 MB" in capsys.readouterr().out
+    assert call(monkeypatch, "cache", "clear") == 0
+    assert "1 oracle runs" in capsys.readouterr().out
+    assert not kept.exists()
+
+
+def test_a_cache_in_nobody_s_home(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("CONFORMANCE_CACHE", "~nobody-of-this-name/x")
+    assert call(monkeypatch, "cache", "list") == 2
+    assert "~nobody-of-this-name/x lies in no home directory: set CONFORMANCE_CACHE" in capsys.readouterr().err
 
 
 def test_a_run_that_lacks_a_framework_could_not_be_carried_out(tmp_path: Path) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import reference
 from reference.data import CHECKSUMS, DIRECTORY, DataError, find_fashion, unpack, verify
 
 LAST = "t10k-labels-idx1-ubyte.gz"
@@ -85,3 +89,28 @@ def test_fashion_mnist_is_sound_where_it_is_installed() -> None:
     verify(directory, "fashion_mnist")
     with pytest.raises(DataError, match="wrong checksum"):
         verify(directory, "mnist")
+
+
+@pytest.mark.parametrize("words", [["--epochs", "0"], ["--epochs", "-1"], ["--epochs", "many"]])
+def test_the_six_steps_refuse_epochs_that_are_none(words: list[str]) -> None:
+    done = six_steps(Path(reference.__path__[0]).parent, *words)
+    assert done.returncode == 2
+    assert "--epochs" in done.stderr.splitlines()[-1]
+
+
+def test_the_six_steps_name_a_damaged_file_in_one_line(tmp_path: Path) -> None:
+    shutil.copytree(reference.__path__[0], tmp_path / "reference")
+    damaged = tmp_path / "reference" / "data" / "mnist" / "train-labels-idx1-ubyte.gz"
+    damaged.unlink()
+    damaged.mkdir()
+    done = six_steps(tmp_path)
+    assert done.returncode == 1
+    remedy = "restore reference/data/mnist from the repository"
+    assert done.stderr == f"{damaged} cannot be read (Is a directory); {remedy}\n"
+
+
+def six_steps(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """`python -m reference.oracle` with the code that lies in `place`."""
+    command = [sys.executable, "-P", "-m", "reference.oracle", *words]
+    variables = {**os.environ, "PYTHONPATH": str(place)}
+    return subprocess.run(command, cwd=place, env=variables, capture_output=True, text=True, check=False)

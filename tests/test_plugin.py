@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conformance import verdict_file
 from tests.planted_workers import PATIENCE_SECONDS, exchange
 
 pytest_plugins = ["pytester"]
@@ -120,6 +121,7 @@ def told(result: pytest.RunResult) -> str:
         (["--framework", "jax"], "unknown framework 'jax': choose from tensorflow, pytorch (torch means pytorch)"),
         (["--framework", "numpy"], "numpy is built in and part of every run: choose from tensorflow, pytorch"),
         (["--framework", ","], "--framework names nothing: give one name or several, separated by commas"),
+        (["--framework", ""], "--framework names nothing: give one name or several, separated by commas"),
         (["--device", "gpu"], "unknown device 'gpu': choose from cpu, cuda"),
         (["--device", "cpu,tpu"], "unknown device 'tpu': choose from cpu, cuda"),
         (["--device", ""], "--device names nothing"),
@@ -127,8 +129,19 @@ def told(result: pytest.RunResult) -> str:
         (["--workload", "none.py"], "workload file none.py: no such file"),
         (["--workload", "broken.py"], "workload file broken.py, line 2: SyntaxError: invalid syntax"),
         (["--workload", "a.py", "--workload", "b.py"], "--workload b.py: another workload is named 'same' already"),
-        (["--seeds", "0"], "--seeds '0': give a whole number, 1 or more"),
-        (["--seeds", "few"], "--seeds 'few': give a whole number, 1 or more"),
+        (["--seeds", "0"], "--seeds '0': give a whole number from 1 to 1,000"),
+        (["--seeds", "few"], "--seeds 'few': give a whole number from 1 to 1,000"),
+        (["--seeds", "²"], "--seeds '²': give a whole number from 1 to 1,000"),
+        (["--seeds", "9" * 5000], "give a whole number from 1 to 1,000"),
+        (["--seeds", "100000000"], "--seeds '100000000': give a whole number from 1 to 1,000"),
+        (
+            ["--workload", "for_pytorch.py", "--framework", "tensorflow"],
+            "workload 'same' has no module for tensorflow: choose pytorch with --framework",
+        ),
+        (
+            ["--interpreter", "torch=/bin/sh", "--interpreter", "pytorch=/bin/ls"],
+            "--interpreter pytorch=/bin/ls: pytorch has the interpreter /bin/sh already, give one",
+        ),
         (["--interpreter", "pytorch"], "--interpreter 'pytorch': write it as framework=PATH"),
         (["--interpreter", "pytorch=/no/python"], "/no/python is no executable file"),
         (["--interpreter", "oracle=/bin/sh"], "oracle is built in and part of every run"),
@@ -136,16 +149,29 @@ def told(result: pytest.RunResult) -> str:
         (["--data-source", "cloud"], "argument --data-source: invalid choice: 'cloud'"),
         (["--report", "broken.py"], "--report broken.py: a file is there already, give a directory"),
         (["--record", "broken.py"], "--record broken.py: a file is there already, give a directory"),
+        (["--report", ""], "--report names nothing: give a path"),
+        (["--record", ""], "--record names nothing: give a path"),
+        (["--baseline", ""], "--baseline names nothing: give a path"),
+        (["--ledger", ""], "--ledger names nothing: give a path"),
+        (["--record", "broken.py/inside"], "broken.py is a file, give a directory"),
+        (
+            ["--report", "taken"],
+            "verdict.json cannot be replaced (Is a directory): remove it, or give",
+        ),
         (["--baseline", "nowhere"], "--baseline nowhere: nothing is there"),
         (["--baseline", "damaged"], "x.safetensors cannot be read as an observation"),
         (["--ledger", "nowhere.toml"], "--ledger nowhere.toml: nothing is there"),
         (["--ledger", "broken.py"], "broken.py"),
+        (["--ledger", "deep.toml"], "deep.toml: the ledger cannot be read: maximum recursion depth exceeded"),
     ],
 )
 def test_wrong_use_is_one_line_and_status_4(suite: Suite, arguments: list[str], message: str) -> None:
     suite.write("broken", "x = 1\ny = = 2\n")
     for name in ("a", "b"):
         suite.write(name, _SAME)
+    suite.write("for_pytorch", _SAME.replace('"same"', '"same", modules={"pytorch": "mine"}'))
+    (suite.path / "deep.toml").write_text("a = " + "[" * 100_000)
+    (suite.path / "taken" / "verdict.json").mkdir(parents=True)
     (suite.path / "damaged").mkdir()
     (suite.path / "damaged" / "x.safetensors").write_bytes(b"half an observ")
     result = suite.run(*arguments)
@@ -155,6 +181,29 @@ def test_wrong_use_is_one_line_and_status_4(suite: Suite, arguments: list[str], 
     own = [line for line in lines if not line.startswith(("  inifile", "  rootdir", "ERROR: usage:"))]
     assert len(own) == 1, lines
     assert list(suite.temporary.iterdir()) == []
+
+
+def test_one_workload_named_twice_is_one(suite: Suite) -> None:
+    suite.write("mine", _SAME)
+    files = ("--workload", "mine.py", "--workload", str(suite.path / "mine.py"))
+    result = suite.run("--collect-only", "-q", "--framework", "pytorch", *files)
+    assert result.ret == pytest.ExitCode.OK
+    assert result.stdout.str().count("test_starts[") == 1
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_that_cannot_be_written_is_told_at_once(suite: Suite) -> None:
+    suite.path.joinpath("closed").mkdir(mode=0o500)
+    result = suite.run("--record", "closed/inside")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "closed cannot be written to, give another directory" in told(result)
+
+
+def test_a_cache_in_nobody_s_home_is_told_at_once(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONFORMANCE_CACHE", "~nobody-of-this-name/cache")
+    result = suite.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "the cache ~nobody-of-this-name/cache lies in no home directory: set CONFORMANCE_CACHE" in told(result)
 
 
 def test_the_real_suite_says_the_same() -> None:
@@ -229,7 +278,50 @@ def test_a_framework_that_raises_on_import_fails(suite: Suite) -> None:
 def test_cuda_where_there_is_none(suite: Suite) -> None:
     result = suite.run("--framework", "pytorch", "--device", "cpu,cuda", "-k", "starts")
     result.assert_outcomes(passed=1, skipped=1, deselected=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "identical exit status 3" in told(result)
     assert "pytorch on cuda: device 'cuda': PyTorch 1.0 sees only ['cpu'] here" in told(result)
+
+
+def test_damaged_data_are_one_line_and_no_pass(suite: Suite) -> None:
+    suite.write(
+        "test_data",
+        "import pytest\nfrom conformance.worker import ObservationFailed\n"
+        "@pytest.mark.each('framework')\n"
+        "def test_shapes(case, laboratory, verify, monkeypatch):\n"
+        "    def damaged(*arguments):\n"
+        "        raise ObservationFailed('DataError', 'x.gz is truncated; restore it', 'Traceback (most ...)')\n"
+        "    monkeypatch.setattr(laboratory._collector, 'observe', damaged)\n"
+        "    laboratory.observe(case, 'data')\n",
+    )
+    result = suite.run("--framework", "pytorch", "test_data.py")
+    result.assert_outcomes(skipped=1)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "data: x.gz is truncated; restore it" in told(result)
+    assert "exit status 3" in told(result)
+    assert "Traceback" not in told(result)
+
+
+def test_a_user_s_exception_is_named_with_its_line(suite: Suite) -> None:
+    suite.pretend("torch", r"raise ValueError('a \x1b[31mred\x1b[0m\ud800 word')")
+    result = suite.run("--framework", "pytorch", "-k", "starts", "--report", "report")
+    result.assert_outcomes(failed=1, deselected=1)
+    line = f"pytorch raised ValueError: a [31mred[0m word ({suite.packages / 'torch.py'}, line 1)"
+    assert line in told(result)
+    assert "\x1b" not in told(result)
+    reasons = [check.reason for check in verdict_file.read(suite.path / "report" / "verdict.json").checks]
+    assert reasons == [f"test_starts[mnist_mlp-pytorch-cpu]: {line}"]
+
+
+def test_a_command_that_repeats_has_the_run_s_own_options(suite: Suite) -> None:
+    suite.write("test_imports", SUITE.replace('"device", True, ""', '"device", False, "no such device"'))
+    suite.write("mine", _SAME)
+    result = suite.run("--framework", "pytorch", "--workload", "mine.py", "--seeds", "2", "--report", "report")
+    repeat = "pytest 'test_imports.py::test_starts[same-pytorch-cpu]' --workload mine.py --seeds 2"
+    assert f"repeat: {repeat}" in told(result)
+    divergence = verdict_file.read(suite.path / "report" / "verdict.json").first_divergence
+    assert divergence is not None
+    assert divergence.command == repeat
 
 
 def test_an_abort_fails_the_test_that_met_it(suite: Suite) -> None:
@@ -284,6 +376,62 @@ def test_a_filtered_run_says_partial(suite: Suite, selection: list[str]) -> None
     result = suite.run(*selection)
     assert result.ret == pytest.ExitCode.OK
     assert "partial: 2 of " in told(result)
+
+
+@pytest.mark.parametrize(
+    "selection", [["--ignore", "test_more.py"], ["--ignore-glob", "*more.py"], ["--pyargs", "test_imports"], ["--sw"]]
+)
+def test_a_run_without_some_files_says_partial(
+    suite: Suite, selection: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(suite.path)
+    suite.pretend("tensorflow", PRETENCE)
+    suite.write("test_more", SUITE.replace("test_starts", "test_more"))
+    plugins = [word for word in PLUGINS if word != "no:cacheprovider"]  # without which there is no --sw
+    del plugins[plugins.index("-p", 1)]
+    result = suite._pytester.runpytest_inprocess(*plugins, *selection)
+    assert result.ret == pytest.ExitCode.OK
+    assert "partial: " in told(result)
+
+
+@pytest.mark.parametrize("options", [[], ["-n", "1"]], ids=["alone", "xdist"])
+def test_a_run_that_was_stopped_permits_nothing(suite: Suite, options: list[str]) -> None:
+    """Neither by another test's failure under -x, nor by an interrupt."""
+    suite.write("test_other", "def test_other():\n    assert False\n")
+    suite.write("test_imports", SUITE.replace("assert not laboratory.worker(case).has_ended", "pass"))
+    words = (
+        "-x",
+        "--framework",
+        "pytorch",
+        "--report",
+        "report",
+        "test_imports.py",
+        "test_other.py",
+        "test_imports.py",
+    )
+    result = suite._pytester.run(*suite.command(*options, *words))
+    assert result.ret != pytest.ExitCode.OK
+    run = verdict_file.read(suite.path / "report" / "verdict.json")
+    assert run.exit_status == 3
+    assert "the rest of the run was not run: it was stopped before its end" in run.incomplete
+
+
+def test_a_process_that_died_permits_nothing(suite: Suite) -> None:
+    suite.write("test_imports", SUITE.replace("assert not laboratory.worker(case).has_ended", "import os; os._exit(9)"))
+    words = ("-n", "1", "--max-worker-restart", "0", "--framework", "pytorch", "--report", "report")
+    result = suite._pytester.run(*suite.command(*words))
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    run = verdict_file.read(suite.path / "report" / "verdict.json")
+    assert run.exit_status == 3
+    assert "test_imports.py::test_starts[mnist_mlp-pytorch-cpu] was not run: worker 'gw0' crashed" in str(
+        run.incomplete
+    )
+
+
+def test_a_run_without_pytest_benchmark_is_collected(suite: Suite) -> None:
+    suite.write("test_imports", SUITE + "\n@pytest.mark.benchmark(group='x')\ndef test_it():\n    pass\n")
+    result = suite.run("-p", "no:benchmark", "--strict-markers", "--framework", "pytorch")
+    result.assert_outcomes(passed=3)
 
 
 def test_a_run_that_is_short_of_its_census_is_no_pass(suite: Suite) -> None:

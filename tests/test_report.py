@@ -11,12 +11,14 @@ from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from conformance import verdict_file
-from conformance.report import markdown, palette, summary
+from conformance.checks import Verdict
+from conformance.report import junit, markdown, palette, summary
 from conformance.report.html import unbroken
 from conformance.report.sections import sections
 from conformance.report.writing import ReportNotWritten, append_summary, write_report
@@ -218,6 +220,22 @@ def test_report_is_three_files_and_the_verdict_reads_back(tmp_path: Path) -> Non
     write_report(tmp_path / "new" / "report", run, {})
     assert sorted(os.listdir(tmp_path / "new" / "report")) == ["report.html", "report.md", "verdict.json"]
     assert verdict_file.read(tmp_path / "new" / "report" / "verdict.json").verdict == "drift"
+
+
+def test_what_utf_8_and_xml_cannot_say_is_left_out(tmp_path: Path) -> None:
+    """Half a surrogate pair, such as an undecodable file name holds, and control characters of a user's ledger."""
+    odd = "\x1b[2J\ud800\uffff\x01"
+    run = synthetic_runs.broken()
+    checks = tuple(replace(check, reason=f"{odd}why", ledger_id=None) for check in run.checks)
+    checks = (replace(checks[0], verdict=Verdict.BREAK, ledger_id=f"{odd}ours"), *checks[1:])
+    run = replace(run, checks=checks, warnings=(f"{odd}warned",), candidate=replace(run.candidate, label=f"{odd}x"))
+    write_report(tmp_path, run, {})
+    assert verdict_file.read(tmp_path / "verdict.json").warnings == ("\x1b[2J\\ud800\uffff\x01warned",)
+    for name in ("report.md", "report.html"):
+        assert "\x1b" not in (tmp_path / name).read_text(encoding="utf-8")
+    accepted = ElementTree.fromstring(junit.page(run).encode()).find(".//skipped")
+    assert accepted is not None
+    assert accepted.get("message") == "accepted by the ledger: [2Jours"
 
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

@@ -54,6 +54,8 @@ def test_a_worker_answers_and_ends(planted: Planted) -> None:
         ("return {'x': object()}, {}", "TypeError", "not JSON serializable"),
         ("return {}, {'z': np.zeros(2, complex)}", "TypeError", "'z' has dtype complex128"),
         ("return None", "TypeError", "cannot unpack"),
+        ("sys.exit('bye')", "SystemExit", "bye"),
+        ("raise KeyboardInterrupt('its own')", "KeyboardInterrupt", "its own"),
     ],
 )
 def test_a_worker_that_raises_lives_on(planted: Planted, body: str, kind: str, message: str) -> None:
@@ -64,6 +66,21 @@ def test_a_worker_that_raises_lives_on(planted: Planted, body: str, kind: str, m
         assert worker.request("imports").facts == {"warnings": []}
     assert raised.value.kind == kind
     assert "Traceback" in raised.value.traceback
+
+
+@pytest.mark.parametrize("end", ["sys.exit()", "raise ValueError", "return {'from': 'child'}, {}"])
+def test_a_child_that_an_operation_forks_answers_nothing(planted: Planted, end: str) -> None:
+    planted.operation(
+        "if arguments:\n"
+        "    return {'from': arguments['ask']}, {}\n"
+        "if (child := os.fork()) == 0:\n"
+        f"    {end}\n"
+        "os.waitpid(child, 0)\n"
+        "return {'from': 'parent'}, {}\n"
+    )
+    with planted.start() as worker:
+        assert worker.request("imports").facts["from"] == "parent"
+        assert worker.request("imports", {"ask": "second"}).facts["from"] == "second"
 
 
 def test_an_unknown_operation_is_refused(planted: Planted) -> None:

@@ -101,6 +101,22 @@ def test_a_name_that_is_none(name: str, message: str) -> None:
         (f"{DERIVED}\nA = replace(MNIST_MLP, name='a', modules={{}})\n", "its modules name no framework: give"),
         (f"{DERIVED}\nA = replace(MNIST_MLP, name='a', modules={{'jax': 'x'}})\n", "its modules name 'jax': give a"),
         ("from conformance import Workload\nA = Workload(name='a')\n", "line 2: TypeError: "),
+        (f"{DERIVED}\nA = replace(MNIST_MLP, name=3)\n", "its name 3 must be of letters, digits and _ alone"),
+        (f"{DERIVED}\nA = replace(MNIST_MLP, name='a', epochs=True)\n", "its epochs is True: give a whole number"),
+        (f"{DERIVED}\nA = replace(MNIST_MLP, name='a', dataset=['a'])\n", "its dataset is ['a']: give a name"),
+        (
+            f"{DERIVED}\nA = replace(MNIST_MLP, name='a', learning_rate='x')\n",
+            "its learning_rate is 'x': give a",
+        ),
+        (f"{DERIVED}\nA = replace(MNIST_MLP, name='a', learning_rate=1e999)\n", "its learning_rate is inf: give a"),
+        (f"{DERIVED}\nA = replace(MNIST_MLP, name='a', accuracy_threshold=None)\n", "its accuracy_threshold is None"),
+        (f"{DERIVED}\nA = replace(MNIST_MLP, name='a', image_shape=28)\n", "its image_shape is 28: give height and"),
+        (
+            f"{DERIVED}\nA = replace(MNIST_MLP, name='a', parameters=None)\n",
+            "its parameters are a NoneType: give",
+        ),
+        (f"{DERIVED}\nA = replace(MNIST_MLP, name='a', modules=['x'])\n", "its modules are ['x']: map each framework"),
+        (f"{DERIVED}\nA = replace(MNIST_MLP, name='a', modules={{'pytorch': 1}})\n", "map each framework to a module"),
     ],
 )
 def test_a_file_that_cannot_be_used(file: Path, text: str, message: str) -> None:
@@ -110,6 +126,14 @@ def test_a_file_that_cannot_be_used(file: Path, text: str, message: str) -> None
     assert message.format(file.parent) in str(refused.value)
     assert str(file) in str(refused.value) or "workload 'a'" in str(refused.value)
     assert len(str(refused.value).splitlines()) == 1
+
+
+def test_a_file_that_comes_to_no_end(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conformance.workload_files.IMPORT_LIMIT_SECONDS", 0.2)
+    file.write_text("import threading\n\nthreading.Event().wait()\n")
+    message = r"mine.py, line 3: it was still running after 0.2 s: leave to functions what takes long"
+    with pytest.raises(WorkloadUnusable, match=message):
+        find_workload(str(file))
 
 
 def test_an_error_elsewhere_names_the_line_that_led_there(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,7 @@ def remove() -> None:
 
 
 def _ensembles() -> list[Path]:
-    return sorted((cache_directory() / "ensembles").glob("*.safetensors"))
+    return sorted((cache_directory() / "ensembles").glob("*.ensemble"))
 
 
 def _gigabytes(size: int) -> str:

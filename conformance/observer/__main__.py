@@ -63,15 +63,18 @@ def _end() -> None:
 
 
 def _answer(operation: str, arguments: dict[str, Any], tensors: messages.Tensors) -> list[bytes | memoryview]:
-    """One reply: what was observed with the warnings raised meanwhile, or the exception."""
+    """One reply: what was observed with the warnings raised meanwhile, or the exception, be it SystemExit."""
+    worker = os.getpid()
     try:
         with warned.collected() as seen:
             facts, observed = operations.perform(operation, arguments, tensors)
         # Framed here, so that a result which cannot be sent is an exception like any other.
         framed = messages.frame({**facts, "warnings": sorted(seen)}, observed)
-    except Exception as error:
+    except BaseException as error:
         failure = {"kind": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()}
         framed = messages.frame({"error": failure}, {})
+    if os.getpid() != worker:
+        os._exit(1)  # a child that the operation forked and did not end: the reply is not its to give
     return cast("list[bytes | memoryview]", framed)
 
 

@@ -83,7 +83,8 @@ def headline(run: Run) -> str:
         return f"The results conform; slower: {', '.join(slower)}."
     accepted = sum(check.ledger_id is not None for check in run.checks)
     agreed = "to the bit" if run.verdict is Verdict.IDENTICAL else "within rounding"
-    sentence = f"{counted(len(run.checks) - accepted, 'check')} agree {agreed}"
+    agreeing = len(run.checks) - accepted
+    sentence = f"{counted(agreeing, 'check')} {'agrees' if agreeing == 1 else 'agree'} {agreed}"
     if accepted:
         sentence += f"; {accepted:,} declared in the ledger"
     if run.partial is not None:
@@ -191,9 +192,16 @@ def memory_text(size: float | None) -> str:
 
 
 def clean(text: str) -> str:
-    """The text without control characters: a worker's stderr must not steer a terminal."""
+    """The text without control characters, for a worker's stderr must not steer a terminal, nor what UTF-8 or XML lack.
+
+    These are halves of surrogate pairs, such as stand for undecodable bytes of a file's name, and noncharacters.
+    """
     spaced = text.replace("\t", " ").replace("\r\n", "\n")
-    return "".join(c for c in spaced if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf"))
+    return "".join(c for c in spaced if c == "\n" or not _is_odd(c))
+
+
+def _is_odd(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs") or ord(character) & 0xFFFE == 0xFFFE
 
 
 def one_line(text: str, limit: int = 300) -> str:

@@ -47,7 +47,7 @@ def append_summary(path: Path, run: Run) -> None:
 
     Raises ReportNotWritten.
     """
-    text = markdown.page(run).encode()[:_SUMMARY_LIMIT].decode(errors="ignore")
+    text = markdown.page(run).encode(errors="backslashreplace")[:_SUMMARY_LIMIT].decode(errors="ignore")
     try:
         with path.open("a", encoding="utf-8") as stream:
             stream.write(text)
@@ -61,7 +61,7 @@ def write_text(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(text.encode(errors="backslashreplace").decode(), encoding="utf-8")
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)

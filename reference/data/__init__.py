@@ -71,7 +71,7 @@ def unpack(directory: str, root: str, dataset: str = "mnist") -> None:
 
 def find_fashion() -> str | None:
     """The first directory that holds all four files of Fashion-MNIST: Debian's package, or Keras's cache."""
-    home = os.environ.get("KERAS_HOME") or Path("~/.keras").expanduser()
+    home = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")  # Path.expanduser raises without a home
     for directory in (Path("/usr/share/datasets/fashion-mnist"), Path(home, "datasets", "fashion-mnist")):
         if all((directory / name).is_file() for name in CHECKSUMS["fashion_mnist"]):
             return str(directory)

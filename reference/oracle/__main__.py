@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from reference.data import DIRECTORY
+from reference.data import DIRECTORY, DataError
 from reference.oracle import data, evaluate, imports, model, objective, train
 from reference.workloads import MNIST_MLP as WORKLOAD
 
@@ -14,11 +14,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m reference.oracle", description=__doc__)
     parser.add_argument("--epochs", type=int, default=WORKLOAD.epochs)
     epochs = parser.parse_args().epochs
+    if epochs < 1:
+        parser.error("--epochs takes a number from 1 on")
 
     print("1. imports  ", imports.versions())
 
-    images, labels = data.load(WORKLOAD.dataset, DIRECTORY, "train")
-    test_images, test_labels = data.load(WORKLOAD.dataset, DIRECTORY, "test")
+    try:
+        images, labels = data.load(WORKLOAD.dataset, DIRECTORY, "train")
+        test_images, test_labels = data.load(WORKLOAD.dataset, DIRECTORY, "test")
+    except DataError as error:
+        parser.exit(1, f"{error}\n")
     inputs, test_inputs = data.preprocess(images), data.preprocess(test_images)
     print("2. data     ", inputs.shape, inputs.dtype, "and", test_inputs.shape)
 

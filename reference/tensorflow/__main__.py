@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ..data import DIRECTORY
+from ..data import DIRECTORY, DataError
 from ..workloads import MNIST_MLP as workload
 from . import muted_log
 
@@ -20,8 +20,11 @@ if epochs < 1:
 imports.configure("cpu", threads=1)  # so small a model gains nothing from more
 print("1 imports  ", imports.versions())
 
-train_images, train_labels = data.load(workload.dataset, DIRECTORY, "train")
-test_images, test_labels = data.load(workload.dataset, DIRECTORY, "test")
+try:
+    train_images, train_labels = data.load(workload.dataset, DIRECTORY, "train")
+    test_images, test_labels = data.load(workload.dataset, DIRECTORY, "test")
+except DataError as error:
+    parser.exit(1, f"{error}\n")
 train_inputs, test_inputs = data.preprocess(train_images), data.preprocess(test_images)
 print("2 data     ", "train", tuple(train_inputs.shape), "test", tuple(test_inputs.shape))
 
