@@ -430,7 +430,9 @@ def test_a_process_that_died_permits_nothing(suite: Suite) -> None:
 
 def test_a_run_without_pytest_benchmark_is_collected(suite: Suite) -> None:
     suite.write("test_imports", SUITE + "\n@pytest.mark.benchmark(group='x')\ndef test_it():\n    pass\n")
-    result = suite.run("-p", "no:benchmark", "--strict-markers", "--framework", "pytorch")
+    # In a process of its own, for known markers are kept by the process.
+    words = ("-p", "no:benchmark", "--strict-markers", "--framework", "pytorch")
+    result = suite._pytester.run(*suite.command(*words))
     result.assert_outcomes(passed=3)
 
 
