@@ -12,18 +12,15 @@ from pathlib import Path
 
 import psutil
 import pytest
-from rich.console import Console
 
-from conformance.checks import Kind, Verdict
+from conformance.checks import Verdict
 from conformance.ending import NotPossible, WrongUse
-from conformance.gate.progress import Progress
 from conformance.gate.request import Request, SideRequest
 from conformance.gate.running import run_gate
 from conformance.verdict import Run
-from conformance.workload_files import find_workload
+from tests.own_gates import HERE, quiet
 from tests.planted_faults import ABORT, BFLOAT16, LABEL, LEARNING_RATE, LOSS, RAISE, WARN, plant
 
-HERE = f"python:{sys.executable}"
 Gate = Callable[..., Run]
 
 
@@ -43,10 +40,6 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Gate:
         return run_gate(request, quiet()).run
 
     return carry_out
-
-
-def quiet() -> Progress:
-    return Progress(Console(quiet=True))
 
 
 def first(run: Run) -> str:
@@ -152,84 +145,6 @@ def test_a_side_without_the_framework_asked_for(tmp_path: Path) -> None:
 def test_words_that_make_no_side() -> None:
     with pytest.raises(WrongUse, match="no framework in"):
         run_gate(Request(SideRequest("numpy==2.0"), SideRequest(HERE)), quiet())
-
-
-_TOY = """
-from conformance import Parameter, Workload
-
-
-def dense(name, inputs, units):
-    return (
-        Parameter(f"{name}/kernel", (inputs, units), "glorot_uniform", {"pytorch": (f"{name}.weight", (1, 0))}),
-        Parameter(f"{name}/bias", (units,), "zeros", {"pytorch": (f"{name}.bias", (0,))}),
-    )
-
-
-TOY = Workload(
-    name="toy",
-    dataset="mnist",
-    train_examples=1024,
-    test_examples=256,
-    image_shape=(28, 28),
-    hidden_units=8,
-    classes=10,
-    learning_rate=0.05,
-    batch_size=64,
-    epochs=2,
-    accuracy_threshold=0.0,
-    parameters=(*dense("hidden", 784, 8), *dense("output", 8, 10)),
-    modules={"pytorch": "toy_torch.py"},
-)
-"""
-
-_TOY_TORCH = """
-from collections import OrderedDict
-
-from torch import nn
-
-from reference.pytorch import data
-from reference.pytorch.model import Rescaling
-
-
-def load(dataset, directory, split, source="embedded"):
-    images, labels = data.load(dataset, directory, split, source)
-    count = {"train": 1024, "test": 256}[split]
-    return images[:count], labels[:count]
-
-
-def build_model(workload, preprocessing="outside"):
-    first = OrderedDict(rescale=Rescaling(), flatten=nn.Flatten()) if preprocessing == "inside" else OrderedDict()
-    return nn.Sequential(
-        OrderedDict(
-            first,
-            hidden=nn.Linear(784, 8),
-            relu=nn.ReLU(),
-            output=nn.Linear(8, 10),
-            log_softmax=nn.LogSoftmax(dim=1),
-        )
-    )
-"""
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("fault", [None, LEARNING_RATE["pytorch"]], ids=["sound", "learning rate"])
-def test_a_users_workload_is_judged_by_the_frameworks_own_spread(tmp_path: Path, fault: str | None) -> None:
-    (tmp_path / "toy.py").write_text(_TOY)
-    (tmp_path / "toy_torch.py").write_text(_TOY_TORCH)
-    environment = {} if fault is None else {"PYTHONPATH": str(plant(tmp_path / "fault", fault))}
-    request = Request(
-        SideRequest(HERE, environment={"OMP_NUM_THREADS": "2"}),
-        SideRequest(HERE, environment=environment),
-        workloads=(find_workload(str(tmp_path / "toy.py")),),
-        only="train",
-    )
-    run = run_gate(request, quiet()).run
-    judged = [check for check in run.checks if check.contract.startswith("weights/")]
-    assert {check.kind for check in judged} == {Kind.SELF_CONSISTENCY}
-    assert {check.subjects for check in judged} == {("pytorch@candidate", "pytorch@baseline")}
-    assert all(check.allowed for check in judged)
-    failed = [check for check in run.checks if check.failed]
-    assert bool(failed) == (fault is not None), failed
 
 
 def test_ctrl_c_leaves_no_process_behind() -> None:
