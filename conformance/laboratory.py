@@ -8,13 +8,16 @@ from contextlib import contextmanager
 
 import pytest
 
+from conformance import ledger
 from conformance.cases import Case
 from conformance.census import NotRun
 from conformance.checks import Check
 from conformance.collector import Collector
 from conformance.contracts.imports import PACKAGES
 from conformance.failure_text import failure_text
+from conformance.ledger import RunFacts
 from conformance.observations import Key, Observation, ObservationUnwritable
+from conformance.options import Options
 from conformance.requests import DataMissing
 from conformance.variants import Variant, complete_variant
 from conformance.worker import ObservationFailed, Worker, WorkerFailed
@@ -129,6 +132,22 @@ def _explained(error: ObservationFailed, framework: str, device: str, variant: s
 
 
 Acceptance = Callable[[tuple[Check, ...]], tuple[Check, ...]]
+
+
+def acceptance(laboratory: Laboratory, options: Options, case: Case) -> Acceptance:
+    """What the ledger makes of the checks of a case: those that an entry describes are accepted by it."""
+
+    def accept(checks: tuple[Check, ...]) -> tuple[Check, ...]:
+        if not any(check.failed for check in checks):
+            return checks
+        try:
+            versions = laboratory.versions(case)
+        except (NotAvailable, pytest.fail.Exception):  # then no entry can apply
+            return checks
+        facts = RunFacts.of(checks, versions, complete=False)
+        return ledger.apply(options.ledger, checks, facts)[0]
+
+    return accept
 
 
 class Verify:

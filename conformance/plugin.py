@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from conformance import cases, ledger
+from conformance import cases
 from conformance.cases import Case
 from conformance.catalogue import WORKLOAD as CATALOGUE
 from conformance.catalogue import cases as catalogue_cases
@@ -23,8 +23,7 @@ from conformance.checks import Check, Step
 from conformance.collector import Collector
 from conformance.contracts.filing import holds
 from conformance.gathering import Gatherer
-from conformance.laboratory import Laboratory, NotAvailable, Verify
-from conformance.ledger import RunFacts
+from conformance.laboratory import Laboratory, NotAvailable, Verify, acceptance
 from conformance.options import Options, add_options, read_options
 from conformance.worker import stage_code
 
@@ -177,17 +176,7 @@ def verify(request: pytest.FixtureRequest, laboratory: Laboratory, options: Opti
     request.node.stash[_CHECKS] = gathered
     case: Case = request.getfixturevalue("case")
 
-    def accept(checks: tuple[Check, ...]) -> tuple[Check, ...]:
-        if not any(check.failed for check in checks):
-            return checks
-        try:
-            versions = laboratory.versions(case)
-        except (NotAvailable, pytest.fail.Exception):  # then no entry can apply
-            return checks
-        facts = RunFacts.of(checks, versions, complete=False)
-        return ledger.apply(options.ledger, checks, facts)[0]
-
-    return Verify(gathered, accept, request.node.nodeid)
+    return Verify(gathered, acceptance(laboratory, options, case), request.node.nodeid)
 
 
 @pytest.hookimpl(hookwrapper=True)
