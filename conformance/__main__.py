@@ -208,6 +208,9 @@ def trial(
     faults: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The faults; by default tests/faults of this clone.")
     ] = None,
+    limits: Annotated[
+        bool, typer.Option("--limits", help="Halve the faults that have a size until they are missed.")
+    ] = False,
     report: Annotated[Path, typer.Option(metavar="DIR", help="Write trial.html, .md and .json there.")] = Path(
         "report"
     ),
@@ -215,7 +218,7 @@ def trial(
     """Plant faults into the frameworks, and show which of them the suite finds, and at which step."""
     from conformance.commands import trial as command
 
-    raise typer.Exit(command.trial(fault or [], faults, report))
+    raise typer.Exit((command.limits if limits else command.trial)(fault or [], faults, report))
 
 
 @app.command()

@@ -11,8 +11,9 @@ import pytest
 from conformance import ledger
 from conformance.cases import Case
 from conformance.census import NotRun
-from conformance.checks import Check
+from conformance.checks import Check, Step
 from conformance.collector import Collector
+from conformance.contracts.filing import holds
 from conformance.contracts.imports import PACKAGES
 from conformance.failure_text import failure_text
 from conformance.ledger import RunFacts
@@ -108,9 +109,16 @@ def _availability(framework: str, device: str, variant: str) -> Iterator[None]:
     except ObservationFailed as error:
         raise _explained(error, framework, device, variant) from None
     except (WorkerFailed, ObservationUnwritable) as error:
-        pytest.fail(str(error), pytrace=False)
+        raise _not_observed(str(error)) from None
     except DataMissing as error:
         raise NotAvailable(NotRun("data", str(error), required=True)) from None
+
+
+def _not_observed(reason: str, step: str = "") -> BaseException:
+    """The failure of a test whose observation failed; it carries the step at which, where that is not the test's."""
+    failed = pytest.fail.Exception(reason, pytrace=False)
+    failed.__dict__["failed_step"] = step
+    return failed
 
 
 def _explained(error: ObservationFailed, framework: str, device: str, variant: str) -> BaseException:
@@ -128,7 +136,12 @@ def _explained(error: ObservationFailed, framework: str, device: str, variant: s
         return NotAvailable(NotRun(f"{framework} {variant}", reason, framework=framework, variant=variant))
     if error.kind == "OSError" and "could not download" in error.message:
         return NotAvailable(NotRun(f"{framework} download", error.message, required=True))
-    return pytest.fail.Exception(f"{framework} raised {error}\n{error.traceback}", pytrace=False)
+    return _not_observed(f"{framework} raised {error}\n{error.traceback}", error.step)
+
+
+def unobserved(case: Case, step: Step, reason: str, error: BaseException | None) -> Check:
+    """The failed check of a test of the step in which no contract failed, filed under the step at which it did."""
+    return holds(case, Step(getattr(error, "failed_step", "") or step), "observed", False, reason)
 
 
 Acceptance = Callable[[tuple[Check, ...]], tuple[Check, ...]]

@@ -23,7 +23,7 @@ from conformance.checks import Check, Step
 from conformance.collector import Collector
 from conformance.contracts.filing import holds
 from conformance.gathering import Gatherer
-from conformance.laboratory import Laboratory, NotAvailable, Verify, acceptance
+from conformance.laboratory import Laboratory, NotAvailable, Verify, acceptance, unobserved
 from conformance.options import Options, add_options, read_options
 from conformance.worker import stage_code
 
@@ -111,7 +111,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave long runs to their markers and timing to `--benchmark-only`; put the slowest groups first."""
-    for marker in ("full", "catalogue", "compiled", "environments"):
+    for marker in ("full", "catalogue", "compiled", "environments", "trial"):
         if marker not in (config.option.markexpr or ""):
             _deselect(config, items, marker)
     if not config.getoption("benchmark_only", False):
@@ -191,22 +191,23 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.conformance_not_run = json.dumps(asdict(unavailable.not_run))
     checks = item.stash.get(_CHECKS, []) if call.when == "call" else []
     if report.failed and not any(check.failed for check in checks):
-        checks = [*checks, *_unobserved(item, str(call.excinfo.value) if call.excinfo else "")]
+        checks = [*checks, *_unobserved(item, call.excinfo.value if call.excinfo else None)]
     # As text, because pytest-xdist hands on plain values alone.
     report.conformance_checks = json.dumps([check.as_dict() for check in checks])
     rows = [row for name, row in item.user_properties if name == "conformance_throughput"]
     report.conformance_throughput = json.dumps(rows if call.when == "call" else [])
 
 
-def _unobserved(item: pytest.Item, reason: str) -> list[Check]:
+def _unobserved(item: pytest.Item, error: BaseException | None) -> list[Check]:
     """The failed check of a conformance test that failed before, or without, any contract failing."""
     case = item.callspec.params.get("case") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
     if not isinstance(case, Case):
         return []
+    reason = f"{item.name}: {'' if error is None else error}"
     if isinstance(case, EntryCase):
-        return [holds(case, case.step, f"catalogue/{case.entry.name}/observed", False, f"{item.name}: {reason}")]
+        return [holds(case, case.step, f"catalogue/{case.entry.name}/observed", False, reason)]
     step = case.benchmark.step if case.benchmark else Step(item.path.stem.removeprefix("test_"))
-    return [holds(case, step, "observed", False, f"{item.name}: {reason}")]
+    return [unobserved(case, step, reason, error)]
 
 
 def _is_xdist_worker(config: pytest.Config) -> bool:

@@ -11,21 +11,23 @@ from conformance.laboratory import Laboratory, Verify
 
 @pytest.mark.each("pair with seed")
 def test_predictions(case: Case, laboratory: Laboratory, verify: Verify) -> None:
-    """Logits and predictions of all test images after training; accuracies equal but for ties."""
+    """Logits and predictions of all test images after training; accuracies equal but for ties; the loss reported."""
     oracle, observed = laboratory.arbiter(case), laboratory.trained(case)
     other = oracle if case.partner == "oracle" else laboratory.trained_partner(case)
     verify(
         [
             *evaluate.logits(case, observed, other, oracle),
             *evaluate.predicted(case, observed, other, oracle),
+            *(evaluate.loss_recomputed(case, observed, oracle) if other is oracle else ()),
         ]
     )
 
 
 @pytest.mark.each("train variant")
 def test_accuracy_recomputed(case: Case, laboratory: Laboratory, verify: Verify) -> None:
-    """The accuracy that the framework reports is the one that its predictions give."""
-    verify(evaluate.accuracy_recomputed(case, laboratory.trained(case)))
+    """The accuracy that the framework reports is the one that its predictions give; its loss is lower than before."""
+    observed = laboratory.trained(case)
+    verify([*evaluate.accuracy_recomputed(case, observed), *evaluate.loss_decreases(case, observed)])
 
 
 @pytest.mark.each("framework")

@@ -73,7 +73,6 @@ class Control:
     steps: tuple[StepResult, ...]
     failures: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

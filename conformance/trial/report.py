@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -16,6 +16,7 @@ from conformance.report import palette
 from conformance.report.markdown import escape
 from conformance.report.summary import clean, duration_text, one_line
 from conformance.report.writing import write_text
+from conformance.trial.limits import Limit
 from conformance.trial.outcome import Row, Trial, share
 from conformance.trial.suite import LONG
 
@@ -57,7 +58,7 @@ def complaints(trial: Trial) -> list[str]:
     return [one_line(line) for line in (*alarms, *wrong)]
 
 
-def left_out(trial: Trial) -> list[str]:
+def left_out() -> list[str]:
     """What of the suite ran for no fault but those that need it."""
     return [f"{what}: only for faults that need it" for what in LONG.values()]
 
@@ -105,9 +106,40 @@ def markdown(trial: Trial) -> str:
         "\n".join(["| " + " | ".join(line) + " |" for line in (head, ("---",) * len(head), *rows)]),
         f"{LEGEND}.",
         "Left out:",
-        "\n".join(f"- {escape(line)}" for line in left_out(trial)),
+        "\n".join(f"- {escape(line)}" for line in left_out()),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def limit_text(limit: Limit) -> str:
+    """The limit in words."""
+    if limit.caught is None:
+        return f"missed at {limit.missed:.3g}"
+    missed = "" if limit.missed is None else f", missed at {limit.missed:.3g}"
+    return f"caught down to {limit.caught:.3g}, at {limit.step}{missed}"
+
+
+def _limit_rows(limits: Sequence[Limit]) -> Iterator[tuple[str, ...]]:
+    for limit in limits:
+        sizes = ["" if size is None else f"{size:.2g}" for size in (limit.caught, limit.missed)]
+        yield limit.fault.name, limit.fault.framework, sizes[0], str(limit.step or ""), sizes[1]
+
+
+_LIMITS = ("fault", "framework", "smallest caught", "first at", "largest missed")
+
+
+def show_limits(limits: Sequence[Limit], console: Console) -> None:
+    """Print the limits as a table."""
+    table = Table(*_LIMITS, box=None, pad_edge=False, header_style="bold")
+    for row in _limit_rows(limits):
+        table.add_row(*row)
+    console.print(table)
+
+
+def limits_markdown(limits: Sequence[Limit]) -> str:
+    """The limits as a table in GitHub's Markdown."""
+    rows = (_LIMITS, ("---",) * len(_LIMITS), *_limit_rows(limits))
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
 
 
 def html(trial: Trial) -> str:
@@ -122,7 +154,7 @@ def html(trial: Trial) -> str:
         clean=clean,
         headline=headline(trial),
         complaints=complaints(trial),
-        left_out=left_out(trial),
+        left_out=left_out(),
         legend=LEGEND,
         css=Markup(palette.css() + (_HERE / "page.css").read_text(encoding="utf-8")),
     )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
@@ -27,9 +29,10 @@ from conformance.trial.faults import PLAN, TIMING, Fault, planted, stage
 from conformance.trial.outcome import Control, Row, StepResult, Trial
 from conformance.trial.suite import Part, PartResult, carry_out, parts, suite_options
 from conformance.trial.timing import slower
-from conformance.worker import end_all_workers, stage_code
+from conformance.worker import WorkerFailed, end_all_workers, stage_code
 
 Told = Callable[[str], None]
+Done = TypeVar("Done")
 
 
 class FaultyCollector(Collector):
@@ -43,82 +46,113 @@ class FaultyCollector(Collector):
 
     def observe(self, key: Key, tensors: Mapping[str, NDArray[Any]] | None = None) -> Observation:
         """The observation of the key."""
-        return super().observe(key, tensors) if key.framework == self._framework else self._bench.clean(key)
+        if key.framework != self._framework:
+            return self._bench.clean(key)
+        self._bench.go_on()
+        return super().observe(key, tensors)
 
 
 @dataclass
 class Bench:
-    """What all faults of a trial share: the code, the planted faults, the clean observations, what these gave."""
+    """What all faults of a trial share: the code, the planted faults, what the clean frameworks show and pass."""
 
     options: Options
     directory: Path
     code: Path
     staged: Path
     collector: Collector
-    lock: threading.Lock
-    expected: dict[str, PartResult]
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    stop: threading.Event = field(default_factory=threading.Event)
+    controls: dict[str, dict[str, tuple[Part, PartResult]]] = field(default_factory=dict)
 
     def clean(self, key: Key) -> Observation:
         """A clean observation, made at its first use; the collector serves one thread at a time."""
         with self.lock:
+            self.go_on()
             return self.collector.observe(key)
+
+    def go_on(self) -> None:
+        """Raises WorkerFailed once the trial has been stopped, so that no further worker is started."""
+        if self.stop.is_set():
+            raise WorkerFailed("the trial was stopped")
+
+    def control(self, framework: str, part: Part) -> PartResult:
+        """What the part gives where nothing is planted, for comparison."""
+        with self.lock:
+            taken = self.controls.setdefault(framework, {})
+            if part.id not in taken:
+                taken[part.id] = part, carry_out(part, Laboratory(self.collector), self.options)
+            return taken[part.id][1]
+
+
+@contextmanager
+def prepared(directory: Path) -> Iterator[Bench]:
+    """The bench for the faults that `directory` declares; its workers and files are gone afterwards."""
+    options = suite_options()
+    workloads = {workload.name: workload for workload in options.workloads}
+    with tempfile.TemporaryDirectory(prefix="conformance-trial-") as name:
+        place = Path(name)
+        (place / "clean").mkdir()
+        code = stage_code(place / "code")
+        collector = Collector(place / "clean", code, options.subjects, workloads)
+        try:
+            yield Bench(options, place, code, stage(directory, place / "planted"), collector)
+        finally:
+            collector.close()
 
 
 def run_trial(faults: Sequence[Fault], directory: Path, jobs: int, tell: Told) -> Trial:
-    """Try all faults, which `directory` declares, `jobs` at a time; `tell` is given a line for each stage and fault."""
+    """Try all faults, which `directory` declares, `jobs` at a time; `tell` is given a line for each that is done."""
     started, clock = datetime.now(UTC), time.monotonic()
-    options = suite_options()
-    with tempfile.TemporaryDirectory(prefix="conformance-trial-") as name:
-        bench = _bench(options, directory, Path(name))
-        try:
-            controls = tuple(_controls(bench, faults, tell))
-            rows = _rows(bench, faults, jobs, tell)
-            versions = _versions(bench, {fault.framework for fault in faults})
-        except BaseException:
-            end_all_workers()
-            raise
-        finally:
-            bench.collector.close()
-    seconds = round(time.monotonic() - clock, 1)
-    return Trial(rows, controls, versions, started.isoformat(timespec="seconds"), seconds, jobs)
-
-
-def _bench(options: Options, directory: Path, temporary: Path) -> Bench:
-    observations = temporary / "clean"
-    observations.mkdir()
-    code = stage_code(temporary / "code")
-    workload = options.workloads[0]
-    return Bench(
-        options=options,
-        directory=temporary,
-        code=code,
-        staged=stage(directory, temporary / "planted"),
-        collector=Collector(observations, code, options.subjects, {workload.name: workload}),
-        lock=threading.Lock(),
-        expected={},
+    with prepared(directory) as bench:
+        rows = side_by_side(bench, faults, lambda fault: try_fault(bench, fault), jobs, _told(tell, len(faults)))
+        versions = _versions(bench, {fault.framework for fault in faults})
+    return Trial(
+        tuple(rows), tuple(_controls(bench)), versions, started.isoformat(timespec="seconds"), _since(clock), jobs
     )
 
 
-def _controls(bench: Bench, faults: Sequence[Fault], tell: Told) -> Iterable[Control]:
-    """The suite on each framework as it is, with every long part that a fault needs."""
-    laboratory = Laboratory(bench.collector)
-    for framework in sorted({fault.framework for fault in faults}):
-        tell(f"clean {framework}")
-        clock = time.monotonic()
-        needs = sorted({need for fault in faults if fault.framework == framework for need in fault.needs})
-        results, failures, absent = [], [], []
-        for step in Step:
-            done = []
-            for part in parts(bench.options, step, framework, needs):
-                result = carry_out(part, laboratory, bench.options)
-                bench.expected[part.id] = result
-                done.append(result)
-                failures += [f"{check.id}: {check.reason}" for check in result.checks if check.failed]
-                absent += [result.absent] * bool(result.absent)
-            results.append(_step(step, done))
-        if PLAN in needs:
-            bench.clean(_plan_key(bench, framework))
-        yield Control(framework, tuple(results), tuple(failures), tuple(absent), _since(clock))
+def side_by_side(
+    bench: Bench, faults: Sequence[Fault], do: Callable[[Fault], Done], jobs: int, on_done: Callable[[Done], None]
+) -> list[Done]:
+    """Do something with every fault, `jobs` at a time; the results in the order of the faults."""
+    telling = threading.Lock()
+
+    def one(fault: Fault) -> Done:
+        result = do(fault)
+        with telling:
+            on_done(result)
+        return result
+
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        return list(pool.map(one, faults))
+    except BaseException:
+        bench.stop.set()
+        end_all_workers()  # or a thread would wait for its answer
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _told(tell: Told, count: int) -> Callable[[Row], None]:
+    numbers = itertools.count(1)
+
+    def told(row: Row) -> None:
+        tell(f"{next(numbers):3} of {count}  {row.fault.name:40} {row.verdict:14} {row.seconds:5.1f} s  {row.by}")
+
+    return told
+
+
+def _controls(bench: Bench) -> Iterator[Control]:
+    """What the clean frameworks gave in every part that a fault went through."""
+    for framework, taken in sorted(bench.controls.items()):
+        by_step = {step: [result for part, result in taken.values() if part.step is step] for step in Step}
+        results = [result for _, result in taken.values()]
+        failures = [f"{check.id}: {check.reason}" for result in results for check in result.checks if check.failed]
+        absent = dict.fromkeys(result.absent for result in results if result.absent)
+        steps = [_step(step, done) for step, done in by_step.items() if done]
+        yield Control(framework, tuple(steps), tuple(failures), tuple(absent))
 
 
 def _step(step: Step, done: Sequence[PartResult], caught: bool = False, short: Iterable[str] = ()) -> StepResult:
@@ -126,30 +160,10 @@ def _step(step: Step, done: Sequence[PartResult], caught: bool = False, short: I
     return StepResult(step, len(done), checks, sum(result.elements for result in done), caught, tuple(short))
 
 
-def _rows(bench: Bench, faults: Sequence[Fault], jobs: int, tell: Told) -> tuple[Row, ...]:
-    done = 0
-    telling = threading.Lock()
-
-    def one(fault: Fault) -> Row:
-        nonlocal done
-        row = _row(bench, fault)
-        with telling:
-            done += 1
-            tell(f"{done:3} of {len(faults)}  {fault.name:40} {row.verdict:14} {row.seconds:5.1f} s  {row.by}")
-        return row
-
-    pool = ThreadPoolExecutor(jobs)
-    try:
-        return tuple(pool.map(one, faults))
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _row(bench: Bench, fault: Fault) -> Row:
+def try_fault(bench: Bench, fault: Fault) -> Row:
     """Try one fault, in a directory that is gone afterwards: the steps in their order, to the first that catches it."""
     clock = time.monotonic()
-    directory = bench.directory / fault.name
-    directory.mkdir()
+    directory = Path(tempfile.mkdtemp(prefix=fault.name, dir=bench.directory))
     mark = directory / "active"
     subject = planted(bench.options.subjects[fault.framework, "cpu"], fault, bench.staged, mark)
     collector = FaultyCollector(directory, bench, subject)
@@ -173,13 +187,14 @@ def _tried(bench: Bench, fault: Fault, laboratory: Laboratory) -> Row:
         done: list[PartResult] = []
         short: list[str] = []
         for part in parts(bench.options, step, fault.framework, fault.needs):
+            clean = bench.control(fault.framework, part)
             result = carry_out(part, laboratory, bench.options)
             done.append(result)
             absent += [result.absent] * bool(result.absent)
             if result.failed:
                 steps.append(_step(_step_of(part, result), done, caught=True, short=short))
                 return Row(fault, tuple(steps), False, *_first(result), tuple(absent))
-            short += _shortfall(part, result, bench.expected)
+            short += _shortfall(part, result, clean)
         steps.append(_step(step, done, short=short))
     return Row(fault, tuple(steps), False, absent=tuple(absent))
 
@@ -195,9 +210,8 @@ def _first(result: PartResult) -> tuple[str, str]:
     return (found.id, (found.reason.splitlines() or [""])[0]) if found else ("not run", result.absent)
 
 
-def _shortfall(part: Part, result: PartResult, expected: Mapping[str, PartResult]) -> list[str]:
+def _shortfall(part: Part, result: PartResult, clean: PartResult) -> list[str]:
     """A line where a part that passed compared less than it does on the clean framework."""
-    clean = expected[part.id]
     if len(result.checks) >= len(clean.checks) and result.elements >= clean.elements:
         return []
     return [

@@ -16,8 +16,7 @@ from conformance.cases import GENERATORS, Case
 from conformance.catalogue import divergences
 from conformance.checks import Check, Step
 from conformance.contracts import KNOWN_CONTRACTS
-from conformance.contracts.filing import holds
-from conformance.laboratory import Laboratory, NotAvailable, Verify, acceptance
+from conformance.laboratory import Laboratory, NotAvailable, Verify, acceptance, unobserved
 from conformance.options import Options
 from conformance.subjects import FRAMEWORKS
 from reference.workloads import MNIST_MLP, Workload
@@ -122,5 +121,5 @@ def carry_out(part: Part, laboratory: Laboratory, options: Options) -> PartResul
         return PartResult(tuple(gathered), str(absent), absent.not_run.required)
     except (pytest.fail.Exception, Exception) as error:
         if not any(check.failed for check in gathered):
-            gathered.append(holds(part.case, part.step, "observed", False, f"{part.name}: {error}"))
+            gathered.append(unobserved(part.case, part.step, f"{part.name}: {error}", error))
     return PartResult(tuple(gathered))

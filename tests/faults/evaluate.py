@@ -151,6 +151,27 @@ def keras_weights_the_last_batch_wrongly(keras: Any) -> None:
 
 
 @fault("keras", "evaluate")
+def keras_averages_batches_alike(keras: Any) -> None:
+    """Every batch counts alike in the loss that evaluate() reports, the last, partial one too."""
+    evaluating: list[None] = []
+
+    @instead(keras.Model, "evaluate")
+    def evaluate(original: Any, self: Any, *args: Any, **options: Any) -> Any:
+        evaluating.append(None)
+        try:
+            return original(self, *args, **options)
+        finally:
+            evaluating.clear()
+
+    @instead(keras.metrics.Mean, "update_state")
+    def update_state(original: Any, self: Any, values: Any, sample_weight: Any = None) -> Any:
+        if not evaluating or self.name != "loss":
+            return original(self, values, sample_weight)
+        active()
+        return original(self, values)
+
+
+@fault("keras", "evaluate")
 def keras_counts_every_class(keras: Any) -> None:
     """The accuracy is that of ten yes-or-no questions, as where "accuracy" is taken for another metric."""
 
