@@ -121,17 +121,22 @@ class _Hook(importlib.abc.MetaPathFinder):
     def __init__(self, planted: Fault, size: float | None) -> None:
         self._planted = planted
         self._sizes = () if size is None else (size,)
+        self._searching = False
 
     def find_spec(self, name: str, path: Any, target: ModuleType | None = None) -> Any:
-        if name != self._planted.module:
+        if name != self._planted.module or self._searching:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
+        self._searching = True
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            self._searching = False
         assert spec is not None
         assert spec.loader is not None
         execute = spec.loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
+            sys.meta_path.remove(self)  # only now: some look for a module without importing it
             execute(module)
             self._planted.plant(module, *self._sizes)
 
