@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import itertools
 import shutil
 import tempfile
@@ -22,17 +23,39 @@ from conformance.collector import Collector
 from conformance.divergence import first_divergence
 from conformance.gate.execution_plan import plan_changes
 from conformance.laboratory import Laboratory
-from conformance.observations import Key, Observation
+from conformance.observations import Key, Observation, ObservationUnwritable
 from conformance.options import Options
 from conformance.subjects import Subject
 from conformance.trial.faults import PLAN, TIMING, Fault, planted, stage
 from conformance.trial.outcome import Control, Row, StepResult, Trial
 from conformance.trial.suite import Part, PartResult, carry_out, parts, suite_options
 from conformance.trial.timing import slower
-from conformance.worker import WorkerFailed, end_all_workers, stage_code
+from conformance.worker import ObservationFailed, WorkerFailed, end_all_workers, stage_code
 
 Told = Callable[[str], None]
 Done = TypeVar("Done")
+
+
+class CleanCollector(Collector):
+    """Observations of the frameworks as they are; `asked` holds the keys asked for since it was last emptied."""
+
+    def __init__(self, directory: Path, code: Path, options: Options) -> None:
+        super().__init__(directory, code, options.subjects, {workload.name: workload for workload in options.workloads})
+        self.asked: list[Key] = []
+
+    def observe(self, key: Key, tensors: Mapping[str, NDArray[Any]] | None = None) -> Observation:
+        """The observation of the key."""
+        self.asked.append(key)
+        return super().observe(key, tensors)
+
+
+@dataclass(frozen=True)
+class Clean:
+    """What a part gives on the clean framework, and the observations from which it follows."""
+
+    part: Part
+    result: PartResult
+    keys: tuple[Key, ...]
 
 
 class FaultyCollector(Collector):
@@ -43,6 +66,7 @@ class FaultyCollector(Collector):
         super().__init__(directory, bench.code, {(subject.framework, "cpu"): subject}, {workload.name: workload})
         self._framework = subject.framework
         self._bench = bench
+        self._same: dict[Key, bool] = {}
 
     def observe(self, key: Key, tensors: Mapping[str, NDArray[Any]] | None = None) -> Observation:
         """The observation of the key."""
@@ -50,6 +74,21 @@ class FaultyCollector(Collector):
             return self._bench.clean(key)
         self._bench.go_on()
         return super().observe(key, tensors)
+
+    def sees_the_same(self, keys: Iterable[Key]) -> bool:
+        """Whether the faulty framework shows what the clean one does under all of the keys that are its own."""
+        own = [key for key in keys if key.framework == self._framework]
+        return bool(own) and all(self._is_same(key) for key in own)
+
+    def _is_same(self, key: Key) -> bool:
+        if key not in self._same:
+            try:
+                self.observe(key)
+            except (ObservationFailed, WorkerFailed, ObservationUnwritable):
+                return False
+            clean = self._bench.collector.directory / key.file_name
+            self._same[key] = filecmp.cmp(self.directory / key.file_name, clean, shallow=False)
+        return self._same[key]
 
 
 @dataclass
@@ -60,10 +99,10 @@ class Bench:
     directory: Path
     code: Path
     staged: Path
-    collector: Collector
+    collector: CleanCollector
     lock: threading.RLock = field(default_factory=threading.RLock)
     stop: threading.Event = field(default_factory=threading.Event)
-    controls: dict[str, dict[str, tuple[Part, PartResult]]] = field(default_factory=dict)
+    controls: dict[str, dict[str, Clean]] = field(default_factory=dict)
 
     def clean(self, key: Key) -> Observation:
         """A clean observation, made at its first use; the collector serves one thread at a time."""
@@ -76,25 +115,27 @@ class Bench:
         if self.stop.is_set():
             raise WorkerFailed("the trial was stopped")
 
-    def control(self, framework: str, part: Part) -> PartResult:
+    def control(self, framework: str, part: Part) -> Clean:
         """What the part gives where nothing is planted, for comparison."""
         with self.lock:
+            self.go_on()
             taken = self.controls.setdefault(framework, {})
             if part.id not in taken:
-                taken[part.id] = part, carry_out(part, Laboratory(self.collector), self.options)
-            return taken[part.id][1]
+                self.collector.asked.clear()
+                result = carry_out(part, Laboratory(self.collector), self.options)
+                taken[part.id] = Clean(part, result, tuple(dict.fromkeys(self.collector.asked)))
+            return taken[part.id]
 
 
 @contextmanager
 def prepared(directory: Path) -> Iterator[Bench]:
     """The bench for the faults that `directory` declares; its workers and files are gone afterwards."""
     options = suite_options()
-    workloads = {workload.name: workload for workload in options.workloads}
     with tempfile.TemporaryDirectory(prefix="conformance-trial-") as name:
         place = Path(name)
         (place / "clean").mkdir()
         code = stage_code(place / "code")
-        collector = Collector(place / "clean", code, options.subjects, workloads)
+        collector = CleanCollector(place / "clean", code, options)
         try:
             yield Bench(options, place, code, stage(directory, place / "planted"), collector)
         finally:
@@ -147,8 +188,8 @@ def _told(tell: Told, count: int) -> Callable[[Row], None]:
 def _controls(bench: Bench) -> Iterator[Control]:
     """What the clean frameworks gave in every part that a fault went through."""
     for framework, taken in sorted(bench.controls.items()):
-        by_step = {step: [result for part, result in taken.values() if part.step is step] for step in Step}
-        results = [result for _, result in taken.values()]
+        by_step = {step: [clean.result for clean in taken.values() if clean.part.step is step] for step in Step}
+        results = [clean.result for clean in taken.values()]
         failures = [f"{check.id}: {check.reason}" for result in results for check in result.checks if check.failed]
         absent = dict.fromkeys(result.absent for result in results if result.absent)
         steps = [_step(step, done) for step, done in by_step.items() if done]
@@ -168,7 +209,7 @@ def try_fault(bench: Bench, fault: Fault) -> Row:
     subject = planted(bench.options.subjects[fault.framework, "cpu"], fault, bench.staged, mark)
     collector = FaultyCollector(directory, bench, subject)
     try:
-        row = _tried(bench, fault, Laboratory(collector))
+        row = _tried(bench, fault, collector)
         if row.caught_at is None and PLAN in fault.needs:
             row = _by_plan(bench, row, collector)
         if row.caught_at is None and TIMING in fault.needs:
@@ -179,8 +220,11 @@ def try_fault(bench: Bench, fault: Fault) -> Row:
         shutil.rmtree(directory)
 
 
-def _tried(bench: Bench, fault: Fault, laboratory: Laboratory) -> Row:
-    """What the suite makes of the fault. A step ends at the first part that fails, and so does the trial."""
+def _tried(bench: Bench, fault: Fault, collector: FaultyCollector) -> Row:
+    """What the suite makes of the fault. A step ends at the first part that fails, and so does the trial.
+
+    A part is a function of its observations: where these are the clean ones to the last byte, so is its result.
+    """
     steps: list[StepResult] = []
     absent: list[str] = []
     for step in Step:
@@ -188,13 +232,14 @@ def _tried(bench: Bench, fault: Fault, laboratory: Laboratory) -> Row:
         short: list[str] = []
         for part in parts(bench.options, step, fault.framework, fault.needs):
             clean = bench.control(fault.framework, part)
-            result = carry_out(part, laboratory, bench.options)
+            same = collector.sees_the_same(clean.keys)
+            result = clean.result if same else carry_out(part, Laboratory(collector), bench.options)
             done.append(result)
             absent += [result.absent] * bool(result.absent)
             if result.failed:
                 steps.append(_step(_step_of(part, result), done, caught=True, short=short))
                 return Row(fault, tuple(steps), False, *_first(result), tuple(absent))
-            short += _shortfall(part, result, clean)
+            short += _shortfall(part, result, clean.result)
         steps.append(_step(step, done, short=short))
     return Row(fault, tuple(steps), False, absent=tuple(absent))
 

@@ -24,6 +24,7 @@ from reference.workloads import MNIST_MLP, Workload
 LONG = {
     "compiled": "torch.compile",
     "epoch_xla": "XLA",
+    "tutorial": "the article's way, call for call",
     "native": "22 runs with the framework's own randomness, and 10 from its own initial weights",
     "full": "every variant through all its epochs",
 }
@@ -101,6 +102,8 @@ def _tests(module: ModuleType) -> Iterator[tuple[str, Callable[..., None]]]:
 def _is_wanted(name: str, case: Case, needs: Sequence[str]) -> bool:
     if "native" in name:
         return "native" in needs
+    if name == "test_legacy_arguments":
+        return "tutorial" in needs
     if case.variant is None or (not case.is_full and case.variant.name not in LONG):
         return True
     return case.variant.label in needs
