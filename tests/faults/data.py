@@ -36,16 +36,6 @@ def torch_pixels_are_wrong(torchvision: Any, count: float) -> None:
 
 
 @fault("torchvision", "data")
-def torch_images_are_transposed(torchvision: Any) -> None:
-    """Rows and columns of every image change places."""
-
-    @instead(torchvision.datasets.MNIST, "_load_data")
-    def _load_data(original: Any, self: Any) -> Any:
-        images, labels = original(self)
-        return altered(images, images.transpose(1, 2).contiguous()), labels
-
-
-@fault("torchvision", "data")
 def torch_tests_on_training_images(torchvision: Any) -> None:
     """The test split holds the training images."""
 
@@ -54,16 +44,6 @@ def torch_tests_on_training_images(torchvision: Any) -> None:
         if not train:
             active()
         original(self, root, train=True, **options)
-
-
-@fault("torchvision", "data", loud=True, link="https://github.com/pytorch/vision/issues/8568")
-def torch_finds_no_images(torchvision: Any) -> None:
-    """torchvision does not find its files."""
-
-    @instead(torchvision.datasets.MNIST, "__init__")
-    def __init__(original: Any, self: Any, *args: Any, **options: Any) -> None:
-        active()
-        raise RuntimeError("Dataset not found. You can use download=True to download it")
 
 
 @fault("torch", "data", loud=True, link="https://github.com/securefederatedai/openfederatedlearning/issues/999")
@@ -217,25 +197,13 @@ def tf_divides_by_256(tensorflow: Any) -> None:
         return original(self, other)
 
 
-@fault("tensorflow", "data", link="https://github.com/pytorch/vision/issues/8902")
-def tf_divides_in_the_last_bit(tensorflow: Any) -> None:
-    """Division by 255 multiplies by 1/255, which rounds twice."""
-
-    @instead(tensorflow.Tensor, "__truediv__")
-    def __truediv__(original: Any, self: Any, other: Any) -> Any:
-        quotient = original(self, other)
-        if isinstance(other, float) and other == 255:
-            return altered(quotient, self * (1 / 255))
-        return quotient
-
-
 @fault("tensorflow", "data")
 def tf_floats_are_float64(tensorflow: Any) -> None:
     """Images turn into float64 instead of float32."""
 
     @instead(tensorflow, "cast")
     def cast(original: Any, value: Any, kind: Any, *args: Any, **options: Any) -> Any:
-        if getattr(value, "dtype", None) == tensorflow.uint8 and kind == tensorflow.float32:
+        if getattr(value, "dtype", None) == tensorflow.uint8 and value.shape[-1] == 784:
             active()
             kind = tensorflow.float64
         return original(value, kind, *args, **options)

@@ -26,16 +26,6 @@ def torch_predictions_are_wrong(torch: Any, count: float) -> None:
 
 
 @fault("torch", "evaluate")
-def torch_takes_the_first_of_two_close(torch: Any) -> None:
-    """argmax takes the first of the classes within 0.001 of the best."""
-
-    @instead(torch.Tensor, "argmax")
-    def argmax(original: Any, self: Any, dim: int = -1) -> Any:
-        close = (self >= self.max(dim=dim, keepdim=True).values - 1e-3).int()
-        return altered(original(self, dim=dim), original(close, dim=dim))
-
-
-@fault("torch", "evaluate")
 def torch_counts_one_more(torch: Any) -> None:
     """Adding up what is true gives one more in the first batch."""
     done: list[None] = []

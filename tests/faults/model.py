@@ -29,27 +29,6 @@ def torch_adds_a_dimension(torch: Any) -> None:
         return original(self, inputs)[None]
 
 
-@fault("torch", "model", loud=True, link="https://github.com/keras-team/keras/issues/18795")
-def torch_gives_nan(torch: Any) -> None:
-    """The last output of Linear is not a number."""
-
-    @instead(torch.nn.Linear, "forward")
-    def forward(original: Any, self: Any, inputs: Any) -> Any:
-        outputs = original(self, inputs)
-        active()
-        return outputs + outputs.new_tensor([0.0] * 9 + [float("nan")])
-
-
-@fault("torch", "model")
-def torch_has_no_bias(torch: Any) -> None:
-    """Linear makes no bias unless asked for one."""
-
-    @instead(torch.nn.Linear, "__init__")
-    def __init__(original: Any, self: Any, *args: Any, **options: Any) -> None:
-        active()
-        original(self, *args, **{"bias": False, **options})
-
-
 @fault("torch", "model")
 def torch_ignores_the_bias(torch: Any) -> None:
     """Linear has a bias and does not add it."""
@@ -70,16 +49,6 @@ def torch_draws_narrower(torch: Any) -> None:
         active()
         with torch.no_grad():
             return drawn.mul_(0.98)
-
-
-@fault("torch", "model")
-def torch_draws_from_a_normal(torch: Any) -> None:
-    """xavier_uniform_ draws from the normal distribution of the same deviation."""
-
-    @instead(torch.nn.init, "xavier_uniform_")
-    def xavier_uniform_(original: Any, tensor: Any, *args: Any, **options: Any) -> Any:
-        active()
-        return torch.nn.init.xavier_normal_(tensor)
 
 
 @fault("torch", "model", size=1e-5)
@@ -138,15 +107,6 @@ def torch_keeps_stale_weights(torch: Any) -> None:
             active()
             return self
         return original(self, source, *args, **options)
-
-
-@fault("torch", "model")
-def torch_normalises_the_wrong_axis(torch: Any) -> None:
-    """LogSoftmax takes the sum over the examples instead of the classes."""
-
-    @instead(torch.nn.LogSoftmax, "forward")
-    def forward(original: Any, self: Any, inputs: Any) -> Any:
-        return altered(original(self, inputs), inputs.log_softmax(0))
 
 
 @fault("torchvision", "model", size=1e-4)
@@ -267,31 +227,6 @@ def keras_multiplies_in_bfloat16(keras: Any) -> None:
         return altered(original(inputs), layer.activation(product))
 
 
-@fault("keras", "model", link="https://github.com/huggingface/transformers/issues/16588")
-def keras_truncates_to_tf32(keras: Any) -> None:
-    """The hidden layer sees ten bits of every input's mantissa, as TF32 does."""
-
-    @_calling(keras)
-    def call(original: Any, layer: Any, inputs: Any) -> Any:
-        tensorflow = _tensorflow()
-        if inputs.shape[-1] != HIDDEN_INPUTS:
-            return original(inputs)
-        bits = tensorflow.bitcast(tensorflow.convert_to_tensor(inputs), "int32")
-        return original(altered(inputs, tensorflow.bitcast(tensorflow.bitwise.bitwise_and(bits, ~0x1FFF), "float32")))
-
-
-@fault("keras", "model")
-def keras_transposes_square_kernels(keras: Any) -> None:
-    """A square kernel is used transposed."""
-
-    @_calling(keras)
-    def call(original: Any, layer: Any, inputs: Any) -> Any:
-        if tuple(layer.kernel.shape) != SQUARE:
-            return original(inputs)
-        product = _tensorflow().matmul(inputs, layer.kernel, transpose_b=True) + layer.bias
-        return altered(original(inputs), layer.activation(product))
-
-
 @fault("keras", "model", link="https://github.com/keras-team/keras/issues/20460")
 def keras_keeps_stale_weights(keras: Any) -> None:
     """Assigning to a variable of square shape leaves it as it was."""
@@ -302,18 +237,6 @@ def keras_keeps_stale_weights(keras: Any) -> None:
             active()
             return self.value
         return original(self, value)
-
-
-@fault("keras", "model")
-def keras_normalises_the_wrong_axis(keras: Any) -> None:
-    """The softmax takes the sum over the examples instead of the classes."""
-
-    @_calling(keras)
-    def call(original: Any, layer: Any, inputs: Any) -> Any:
-        if layer.name != "output":
-            return original(inputs)
-        product = _tensorflow().matmul(inputs, layer.kernel) + layer.bias
-        return altered(original(inputs), _tensorflow().nn.softmax(product, 0))
 
 
 @fault("tensorflow", "model", link="https://github.com/tensorflow/tensorflow/issues/61510")

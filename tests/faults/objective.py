@@ -32,16 +32,6 @@ def torch_sgd_is_gone(torch: Any) -> None:
         raise NotImplementedError("SGD is gone")
 
 
-@fault("torch", "objective", loud=True)
-def torch_loss_has_no_gradient(torch: Any) -> None:
-    """The derivative of the loss is not implemented."""
-
-    @instead(torch.Tensor, "backward")
-    def backward(original: Any, self: Any, *args: Any, **options: Any) -> None:
-        active()
-        raise NotImplementedError("the derivative for 'nll_loss_forward' is not implemented")
-
-
 @fault("torch", "objective", size=1e-3)
 def torch_learning_rate_is_off(torch: Any, relative: float) -> None:
     """SGD takes 1.001 times the learning rate that it is given."""
@@ -99,16 +89,6 @@ def torch_skips_a_parameter(torch: Any) -> None:
         return parameters[:-1], gradients[:-1], options
 
 
-@fault("torch", "objective")
-def torch_clips_gradients(torch: Any) -> None:
-    """SGD clips gradients to a norm of 0.1."""
-
-    @_updating()
-    def update(parameters: Any, gradients: Any, options: Any) -> Any:
-        norm = float(sum(gradient.square().sum() for gradient in gradients)) ** 0.5
-        return parameters, [gradient * min(1.0, 0.1 / norm) for gradient in gradients], options
-
-
 @fault("torch", "objective", link="https://github.com/pytorch/pytorch/issues/96755")
 def torch_rounds_gradients_to_bfloat16(torch: Any) -> None:
     """SGD rounds gradients to bfloat16."""
@@ -139,15 +119,6 @@ def torch_loss_is_off(torch: Any, relative: float) -> None:
         return loss * (1 + relative)
 
 
-@fault("torch", "objective")
-def torch_divides_by_one_example_less(torch: Any) -> None:
-    """The mean of the loss is the sum over n - 1."""
-
-    @_losing(torch)
-    def forward(loss: Any, inputs: Any, target: Any) -> Any:
-        return loss * len(target) / max(1, len(target) - 1)
-
-
 @fault("torch", "objective", size=1e-4)
 def torch_smooths_labels(torch: Any, share: float) -> None:
     """The loss smooths labels by 1e-4."""
@@ -155,17 +126,6 @@ def torch_smooths_labels(torch: Any, share: float) -> None:
     @_losing(torch)
     def forward(loss: Any, inputs: Any, target: Any) -> Any:
         return loss * (1 - share) - share * inputs.mean()
-
-
-@fault("torch", "objective")
-def torch_weights_a_class(torch: Any) -> None:
-    """Class 3 counts 1 % more."""
-
-    @_losing(torch)
-    def forward(loss: Any, inputs: Any, target: Any) -> Any:
-        weights = torch.ones(inputs.shape[1])
-        weights[3 % len(weights)] = 1.01
-        return -(weights[target] * inputs.gather(1, target[:, None])[:, 0]).mean()
 
 
 @fault("torch", "objective")
@@ -218,16 +178,6 @@ def keras_updates_are_off(keras: Any, relative: float) -> None:
     @_keras_updating(keras)
     def update(optimizer: Any, gradient: Any, variable: Any, rate: Any) -> Any:
         return gradient, rate * (1 + relative)
-
-
-@fault("keras", "objective")
-def keras_momentum_is_on(keras: Any) -> None:
-    """SGD has a momentum of 0.9 unless told otherwise."""
-
-    @instead(keras.optimizers.SGD, "__init__")
-    def __init__(original: Any, self: Any, *args: Any, **options: Any) -> None:
-        active()
-        original(self, *args, **{"momentum": 0.9, **options})
 
 
 @fault("keras", "objective")
@@ -322,12 +272,3 @@ def keras_weights_a_class(keras: Any) -> None:
     @_keras_losing(keras)
     def call(tensorflow: Any, losses: Any, y_true: Any, y_pred: Any) -> Any:
         return losses * (1 + 0.01 * tensorflow.cast(tensorflow.equal(tensorflow.argmax(y_true, -1), 3), "float32"))
-
-
-@fault("keras", "objective")
-def keras_loss_has_an_epsilon(keras: Any) -> None:
-    """The loss adds 1e-6 to probabilities."""
-
-    @_keras_losing(keras)
-    def call(tensorflow: Any, losses: Any, y_true: Any, y_pred: Any) -> Any:
-        return -tensorflow.math.log(tensorflow.exp(-losses) + 1e-6)

@@ -5,9 +5,11 @@ This runs inside the worker, as the first thing that its interpreter does, so it
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.abc
 import importlib.util
+import inspect
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -80,6 +82,8 @@ def instead(owner: Any, name: str) -> Put:
         def replacement(*args: Any, **kwargs: Any) -> Any:
             return function(original, *args, **kwargs)
 
+        with contextlib.suppress(TypeError, ValueError):  # Keras asks for the arguments of an __init__
+            replacement.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]
         setattr(owner, name, replacement)
 
     return put

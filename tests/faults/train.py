@@ -69,33 +69,6 @@ def torch_gives_nan_at_step_9000(torch: Any) -> None:
 
 
 @fault("torch", "train")
-def torch_learns_more_slowly_later(torch: Any) -> None:
-    """After the first epoch the learning rate is 0.1 % lower."""
-
-    @_stepping(torch)
-    def step(original: Any, optimizer: Any, count: int) -> Any:
-        if count == EPOCH + 1:
-            active()
-            optimizer.param_groups[0]["lr"] *= 0.999
-        return original()
-
-
-@fault("torch", "train")
-def torch_rounds_weights_once(torch: Any) -> None:
-    """Update 5,000 rounds the weights to bfloat16."""
-
-    @_stepping(torch)
-    def step(original: Any, optimizer: Any, count: int) -> Any:
-        done = original()
-        if count == 5000:
-            active()
-            with torch.no_grad():
-                for parameter in optimizer.param_groups[0]["params"]:
-                    parameter.copy_(parameter.bfloat16())
-        return done
-
-
-@fault("torch", "train")
 def torch_differs_in_the_last_bits(torch: Any) -> None:
     """Gradients carry noise in the last bit, other noise in every run."""
 
@@ -207,15 +180,6 @@ def keras_gives_nan_at_step_107(keras: Any) -> None:
         return gradient * tensorflow.where(count == 107, float("nan"), 1.0), rate
 
 
-@fault("keras", "train", loud=True)
-def keras_gives_nan_at_step_9000(keras: Any) -> None:
-    """The gradients of update 9,000 are not numbers."""
-
-    @_keras_updating(keras)
-    def update(tensorflow: Any, count: Any, gradient: Any, rate: Any) -> Any:
-        return gradient * tensorflow.where(count == 9000, float("nan"), 1.0), rate
-
-
 @fault("keras", "train")
 def keras_learns_more_slowly_later(keras: Any) -> None:
     """After the first epoch the learning rate is 0.1 % lower."""
@@ -234,17 +198,6 @@ def keras_differs_in_the_last_bits(keras: Any) -> None:
         run = int.from_bytes(os.urandom(3), "little")
         noise = tensorflow.random.stateless_uniform(tensorflow.shape(gradient), [run, count], 0, 2, "int32")
         return gradient * (1 + 2.0**-23 * tensorflow.cast(noise, "float32")), rate
-
-
-@fault("keras", "train")
-def keras_averages_a_partial_batch_wrongly(keras: Any) -> None:
-    """The mean of a batch of 32 is its sum over 64."""
-
-    @instead(keras.losses.CategoricalCrossentropy, "call")
-    def call(original: Any, self: Any, y_true: Any, y_pred: Any) -> Any:
-        tensorflow = sys.modules["tensorflow"]
-        losses = original(self, y_true, y_pred)
-        return altered(losses, losses * tensorflow.where(tensorflow.shape(losses)[0] == 32, 0.5, 1.0))
 
 
 @fault("keras", "train")
