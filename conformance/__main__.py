@@ -205,6 +205,7 @@ def trial(
     fault: Annotated[
         list[str] | None, typer.Option("--fault", metavar="NAME", help="This fault alone; may be repeated.")
     ] = None,
+    framework: Annotated[str, typer.Option(metavar="NAMES", help="tensorflow, pytorch; by default both.")] = "",
     faults: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The faults; by default tests/faults of this clone.")
     ] = None,
@@ -218,7 +219,7 @@ def trial(
     """Plant faults into the frameworks, and show which of them the suite finds, and at which step."""
     from conformance.commands import trial as command
 
-    raise typer.Exit((command.limits if limits else command.trial)(fault or [], faults, report))
+    raise typer.Exit((command.limits if limits else command.trial)(fault or [], framework, faults, report))
 
 
 @app.command()

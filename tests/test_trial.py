@@ -24,7 +24,7 @@ from conformance.trial.running import run_trial
 from conformance.trial.suite import parts, suite_options
 
 FAULTS = load()
-TRIED = chosen(FAULTS, [])
+TRIED = chosen(FAULTS)
 FAULT = Fault("torch-fault", "pytorch", Step.MODEL, "Something is wrong.", False, "https://example.org/1")
 
 
@@ -64,6 +64,11 @@ class TestFaults:
             WrongUse, match=r"no fault is called 'torch-label-are-wrong': did you mean torch-labels-are-"
         ):
             chosen(FAULTS, ["torch-label-are-wrong"])
+
+    def test_one_framework(self) -> None:
+        assert {fault.framework for fault in chosen(FAULTS, [], ["pytorch"])} == {"pytorch"}
+        with pytest.raises(WrongUse, match="none of these faults is one of tensorflow"):
+            chosen(FAULTS, ["torch-aborts"], ["tensorflow"])
 
     def test_no_directory(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from conformance.ending import NotPossible
+from conformance.ending import NotPossible, WrongUse
 from conformance.report.writing import ReportNotWritten, write_text
 from conformance.requests import DataMissing
+from conformance.subjects import framework_named
 from conformance.trial import report
 from conformance.trial.faults import DIRECTORY, TIMING, Fault, chosen, load
 from conformance.trial.limits import find_limit, with_sizes
@@ -20,10 +21,10 @@ from conformance.trial.running import prepared, run_trial, side_by_side, try_fau
 _MOST_JOBS = 4
 
 
-def trial(names: Sequence[str], directory: Path | None, target: Path) -> int:
+def trial(names: Sequence[str], frameworks: str, directory: Path | None, target: Path) -> int:
     """Try the faults of these names, or all that need no timing; returns the exit status."""
     directory = directory or DIRECTORY
-    faults = chosen(load(directory), names)
+    faults = chosen(load(directory), names, _frameworks(frameworks))
     with _possible():
         found = run_trial(faults, directory, _jobs(faults), _tell)
         report.write(target, found)
@@ -31,10 +32,10 @@ def trial(names: Sequence[str], directory: Path | None, target: Path) -> int:
     return 0 if found.passed else 1
 
 
-def limits(names: Sequence[str], directory: Path | None, target: Path) -> int:
+def limits(names: Sequence[str], frameworks: str, directory: Path | None, target: Path) -> int:
     """Find how small the faults may be that have a size; returns the exit status."""
     directory = directory or DIRECTORY
-    faults = with_sizes(chosen(load(directory), names))
+    faults = with_sizes(chosen(load(directory), names, _frameworks(frameworks)))
     with _possible(), prepared(directory) as bench:
         found = side_by_side(
             bench,
@@ -46,6 +47,13 @@ def limits(names: Sequence[str], directory: Path | None, target: Path) -> int:
         write_text(target / "limits.md", report.limits_markdown(found))
     report.show_limits(found, _wide_console())
     return 1 if any(limit.caught is None for limit in found) else 0
+
+
+def _frameworks(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(framework_named(name) for name in text.split(",") if name.strip())
+    except ValueError as error:
+        raise WrongUse(str(error)) from error
 
 
 def _tell(line: str) -> None:

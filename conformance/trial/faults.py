@@ -7,7 +7,7 @@ import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,15 +76,22 @@ def _fault(declared: object) -> Fault:
     return Fault(**{**values, "step": Step(values["step"]), "needs": tuple(values["needs"])})
 
 
-def chosen(faults: Mapping[str, Fault], names: Iterable[str]) -> list[Fault]:
-    """The faults of these names; without names, all that need no timing. Raises WrongUse, offering near names."""
+def chosen(faults: Mapping[str, Fault], names: Iterable[str] = (), frameworks: Sequence[str] = ()) -> list[Fault]:
+    """The faults of these names; without names, all that need no timing. Those of the frameworks, if any is given.
+
+    Raises WrongUse, offering near names.
+    """
     names = list(names)
     for name in names:
         if name not in faults:
             near = difflib.get_close_matches(name, faults, 3, cutoff=0.5)
             hint = f"did you mean {', '.join(near)}?" if near else f"there are {len(faults)}, such as {min(faults)}"
             raise WrongUse(f"no fault is called {name!r}: {hint}")
-    return [faults[name] for name in names] or [fault for fault in faults.values() if TIMING not in fault.needs]
+    found = [faults[name] for name in names] or [fault for fault in faults.values() if TIMING not in fault.needs]
+    left = [fault for fault in found if fault.framework in (frameworks or FRAMEWORKS)]
+    if not left:
+        raise WrongUse(f"none of these faults is one of {', '.join(frameworks)}: leave --framework or --fault away")
+    return left
 
 
 def stage(directory: Path, staged: Path) -> Path:

@@ -202,11 +202,11 @@ def tf_floats_are_float64(tensorflow: Any) -> None:
     """Images turn into float64 instead of float32."""
 
     @instead(tensorflow, "cast")
-    def cast(original: Any, value: Any, kind: Any, *args: Any, **options: Any) -> Any:
+    def cast(original: Any, value: Any, dtype: Any, *args: Any, **options: Any) -> Any:
         if getattr(value, "dtype", None) == tensorflow.uint8 and value.shape[-1] == 784:
             active()
-            kind = tensorflow.float64
-        return original(value, kind, *args, **options)
+            dtype = tensorflow.float64
+        return original(value, dtype, *args, **options)
 
 
 def _batching(tensorflow: Any) -> Put:

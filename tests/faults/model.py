@@ -14,9 +14,12 @@ SQUARE = (10, 10)
 
 @fault("torch", "model", loud=True)
 def torch_sigmoid_is_gone(torch: Any) -> None:
-    """torch.nn.Sigmoid no longer exists."""
-    active()
-    del torch.nn.Sigmoid
+    """Making a Sigmoid raises an exception."""
+
+    @instead(torch.nn.Sigmoid, "__init__")
+    def __init__(original: Any, self: Any, *args: Any, **options: Any) -> None:
+        active()
+        raise NotImplementedError("Sigmoid is gone")
 
 
 @fault("torch", "model", loud=True)
