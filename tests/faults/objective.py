@@ -138,15 +138,14 @@ def torch_loss_has_an_epsilon(torch: Any) -> None:
 
 
 def _keras_updating(keras: Any) -> Put:
-    """Let a function change what Keras's SGD does to one variable: it returns gradient and rate, None for nothing."""
+    """Let a function give the gradient and the rate with which Keras's SGD updates one variable."""
 
     def put(function: Callable[..., Any]) -> None:
         @instead(keras.optimizers.SGD, "update_step")
         def update_step(original: Any, self: Any, gradient: Any, variable: Any, rate: Any) -> None:
             active()
-            changed = function(self, gradient, variable, rate)
-            if changed is not None:
-                original(self, changed[0], variable, changed[1])
+            gradient, rate = function(gradient, variable, rate)
+            original(self, gradient, variable, rate)
 
     return put
 
@@ -176,7 +175,7 @@ def keras_updates_are_off(keras: Any, relative: float) -> None:
     """SGD updates by 1.0001 times the learning rate that it says it has."""
 
     @_keras_updating(keras)
-    def update(optimizer: Any, gradient: Any, variable: Any, rate: Any) -> Any:
+    def update(gradient: Any, variable: Any, rate: Any) -> Any:
         return gradient, rate * (1 + relative)
 
 
@@ -185,17 +184,18 @@ def keras_decays_weights(keras: Any) -> None:
     """SGD decays weights by 0.001 and does not say so."""
 
     @_keras_updating(keras)
-    def update(optimizer: Any, gradient: Any, variable: Any, rate: Any) -> Any:
-        return gradient + 1e-3 * variable.value, rate
+    def update(gradient: Any, variable: Any, rate: Any) -> Any:
+        return gradient + 1e-3 * sys.modules["tensorflow"].convert_to_tensor(variable), rate
 
 
 @fault("keras", "objective")
 def keras_skips_a_parameter(keras: Any) -> None:
-    """SGD leaves the bias of the output layer as it is."""
+    """SGD leaves the last parameter as it is."""
 
-    @_keras_updating(keras)
-    def update(optimizer: Any, gradient: Any, variable: Any, rate: Any) -> Any:
-        return None if variable.path.endswith("output/bias") else (gradient, rate)
+    @instead(keras.optimizers.SGD, "apply")
+    def apply(original: Any, self: Any, gradients: Any, variables: Any = None) -> None:
+        active()
+        original(self, list(gradients)[:-1], list(variables)[:-1])
 
 
 @fault("keras", "objective", link="https://github.com/keras-team/keras/issues/21676")
@@ -208,7 +208,8 @@ def keras_freezes_a_layer(keras: Any) -> None:
             return original(self, inputs, training=training)
         tensorflow = sys.modules["tensorflow"]
         active()
-        return self.activation(tensorflow.matmul(inputs, tensorflow.stop_gradient(self.kernel)) + self.bias)
+        kernel = tensorflow.stop_gradient(self.kernel) + 0.0 * self.kernel
+        return self.activation(tensorflow.matmul(inputs, kernel) + self.bias)
 
 
 @fault("keras", "objective")
