@@ -17,7 +17,7 @@ from conformance.checks import Step
 from conformance.ending import NotPossible, WrongUse
 from conformance.subjects import FRAMEWORKS
 from conformance.trial import report
-from conformance.trial.faults import DIRECTORY, TIMING, Fault, chosen, load
+from conformance.trial.faults import DIRECTORY, LENGTHY, Fault, chosen, load
 from conformance.trial.limits import HALVINGS, find_limit, with_sizes
 from conformance.trial.outcome import Control, Row, StepResult, Trial
 from conformance.trial.running import run_trial
@@ -53,11 +53,12 @@ class TestFaults:
         assert len(links) > 20
         assert all(link.startswith("https://github.com/") for link in links)
 
-    def test_timing_is_left_to_those_who_name_it(self) -> None:
-        timed = [name for name, fault in FAULTS.items() if TIMING in fault.needs]
-        assert timed
-        assert not {*timed} & {fault.name for fault in TRIED}
-        assert [fault.name for fault in chosen(FAULTS, timed)] == timed
+    @pytest.mark.parametrize("need", sorted(LENGTHY))
+    def test_lengthy_ones_are_left_to_those_who_name_them(self, need: str) -> None:
+        lengthy = [name for name, fault in FAULTS.items() if need in fault.needs]
+        assert lengthy
+        assert not {*lengthy} & {fault.name for fault in TRIED}
+        assert [fault.name for fault in chosen(FAULTS, lengthy)] == lengthy
 
     def test_a_name_mistyped(self) -> None:
         with pytest.raises(

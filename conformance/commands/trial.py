@@ -22,7 +22,7 @@ _MOST_JOBS = 4
 
 
 def trial(names: Sequence[str], frameworks: str, directory: Path | None, target: Path) -> int:
-    """Try the faults of these names, or all that need no timing; returns the exit status."""
+    """Try the faults of these names, or all but the lengthy ones; returns the exit status."""
     directory = directory or DIRECTORY
     faults = chosen(load(directory), names, _frameworks(frameworks))
     with _possible():

@@ -19,6 +19,8 @@ from conformance.subjects import FRAMEWORKS, Subject
 DIRECTORY = Path(conformance.__path__[0]).parent / "tests" / "faults"
 PLAN, TIMING = "plan", "timing"
 """Needs that are no part of the suite: the gate's execution plan, and its timing."""
+LENGTHY = frozenset({"native", TIMING})
+"""Needs of minutes: faults that have them are tried only when they are named."""
 
 _PACKAGE = "conformance_faults"
 _SITE = f"from {_PACKAGE}.planting import plant_from_environment\n\nplant_from_environment()\n"
@@ -77,7 +79,7 @@ def _fault(declared: object) -> Fault:
 
 
 def chosen(faults: Mapping[str, Fault], names: Iterable[str] = (), frameworks: Sequence[str] = ()) -> list[Fault]:
-    """The faults of these names; without names, all that need no timing. Those of the frameworks, if any is given.
+    """The faults of these names; without names, all but the lengthy ones. Those of the frameworks, if any is given.
 
     Raises WrongUse, offering near names.
     """
@@ -87,7 +89,7 @@ def chosen(faults: Mapping[str, Fault], names: Iterable[str] = (), frameworks: S
             near = difflib.get_close_matches(name, faults, 3, cutoff=0.5)
             hint = f"did you mean {', '.join(near)}?" if near else f"there are {len(faults)}, such as {min(faults)}"
             raise WrongUse(f"no fault is called {name!r}: {hint}")
-    found = [faults[name] for name in names] or [fault for fault in faults.values() if TIMING not in fault.needs]
+    found = [faults[name] for name in names] or [fault for fault in faults.values() if not LENGTHY & {*fault.needs}]
     left = [fault for fault in found if fault.framework in (frameworks or FRAMEWORKS)]
     if not left:
         raise WrongUse(f"none of these faults is one of {', '.join(frameworks)}: leave --framework or --fault away")

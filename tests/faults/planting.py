@@ -104,18 +104,15 @@ def active() -> None:
 def altered(before: Any, after: Any) -> Any:
     """`after`, with a mark left if it is not the same as `before`; a tensor of a graph counts as another one."""
     if not _marked:
+        numpy = sys.modules["numpy"]
         values = [value.detach() if hasattr(value, "detach") else value for value in (before, after)]
-        if any(hasattr(value, "shape") and not hasattr(value, "__array__") for value in values):
-            active()
-        else:
-            numpy = sys.modules["numpy"]
+        try:
             arrays = [numpy.asarray(value) for value in values]
-            if (
-                arrays[0].shape != arrays[1].shape
-                or arrays[0].dtype != arrays[1].dtype
-                or (arrays[0] != arrays[1]).any()
-            ):
-                active()
+        except NotImplementedError:  # what TensorFlow says of a tensor of a graph
+            active()
+            return after
+        if arrays[0].dtype != arrays[1].dtype or not numpy.array_equal(*arrays):
+            active()
     return after
 
 
