@@ -13,8 +13,12 @@ import pytest
 from rich.console import Console
 
 from conformance import __main__ as command_line
+from conformance.cases import Case
 from conformance.checks import Step
 from conformance.ending import NotPossible, WrongUse
+from conformance.laboratory import _availability as availability
+from conformance.laboratory import unobserved
+from conformance.observer.failing import at_step, failed_step
 from conformance.subjects import FRAMEWORKS
 from conformance.trial import report
 from conformance.trial.faults import DIRECTORY, LENGTHY, Fault, chosen, load
@@ -22,6 +26,8 @@ from conformance.trial.limits import HALVINGS, find_limit, with_sizes
 from conformance.trial.outcome import Control, Row, StepResult, Trial
 from conformance.trial.running import run_trial
 from conformance.trial.suite import parts, suite_options
+from conformance.worker import ObservationFailed
+from reference.workloads import MNIST_MLP
 
 FAULTS = load()
 TRIED = chosen(FAULTS)
@@ -211,6 +217,23 @@ class TestLimits:
     def test_nothing_to_halve(self) -> None:
         with pytest.raises(WrongUse, match="none of these faults has a size"):
             with_sizes([FAULT])
+
+
+class TestPlaceOfAFailure:
+    """What raises is filed under the step at which it did, though an operation goes through several."""
+
+    @pytest.mark.parametrize(("said", "step"), [("evaluate", Step.EVALUATE), ("", Step.TRAIN)])
+    def test_of_an_observation(self, said: str, step: Step) -> None:
+        with pytest.raises(pytest.fail.Exception) as failed, availability("pytorch", "cpu", ""):
+            raise ObservationFailed("RuntimeError", "no", "Traceback", said)
+        check = unobserved(Case(MNIST_MLP, "pytorch"), Step.TRAIN, "test_losses", failed.value)
+        assert (check.step, check.contract, check.failed) == (step, "observed", True)
+
+    def test_in_a_worker(self) -> None:
+        with pytest.raises(ValueError, match="no") as raised, at_step("train"), at_step("evaluate"):
+            raise ValueError("no")
+        assert failed_step(raised.value) == "evaluate"
+        assert failed_step(ValueError("no")) == ""
 
 
 _OWN = '''
