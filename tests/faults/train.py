@@ -125,14 +125,15 @@ def torch_splits_in_another_order(torch: Any) -> None:
 
 @fault("torch", "train", link="https://github.com/pytorch/pytorch/issues/193061", needs=["compiled"])
 def torch_compiles_wrong_gradients(torch: Any) -> None:
-    """A compiled model has the bias gradients of another one: they are 1 % too large."""
+    """A compiled function gives gradients that are 1 % too large."""
 
     @instead(torch, "compile")
-    def compile(original: Any, model: Any, *args: Any, **options: Any) -> Any:
-        for name, parameter in model.named_parameters():
-            if name.endswith("bias"):
-                parameter.register_hook(lambda gradient: altered(gradient, gradient * 1.01))
-        return model
+    def compile(original: Any, function: Any, *args: Any, **options: Any) -> Any:
+        def compiled(*tensors: Any) -> Any:
+            gradients, loss = function(*tensors)
+            return {name: altered(gradient, gradient * 1.01) for name, gradient in gradients.items()}, loss
+
+        return compiled
 
 
 @fault("torch", "train", loud=True)
