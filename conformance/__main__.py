@@ -197,6 +197,31 @@ def accept(
     raise typer.Exit(accept_check(check, reason, until.date(), report, ledger))
 
 
+@app.command(
+    epilog="Exit status: 0 every fault caught where it is, 1 one missed, inactive or named elsewhere, a false alarm, "
+    "2 wrong use, 3 could not be carried out."
+)
+def trial(
+    fault: Annotated[
+        list[str] | None, typer.Option("--fault", metavar="NAME", help="This fault alone; may be repeated.")
+    ] = None,
+    framework: Annotated[str, typer.Option(metavar="NAMES", help="tensorflow, pytorch; by default both.")] = "",
+    faults: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The faults; by default tests/faults of this clone.")
+    ] = None,
+    limits: Annotated[
+        bool, typer.Option("--limits", help="Halve the faults that have a size until they are missed.")
+    ] = False,
+    report: Annotated[Path, typer.Option(metavar="DIR", help="Write trial.html, .md and .json there.")] = Path(
+        "report"
+    ),
+) -> None:
+    """Plant faults into the frameworks, and show which of them the suite finds, and at which step."""
+    from conformance.commands import trial as command
+
+    raise typer.Exit((command.limits if limits else command.trial)(fault or [], framework, faults, report))
+
+
 @app.command()
 def explain(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A component, such as BatchNormalization or nn.Conv2d.")],

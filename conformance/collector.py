@@ -131,8 +131,8 @@ def _lock(path: Path) -> Iterator[None]:
 
 def _described(error: ObservationFailed | WorkerFailed | ObservationUnwritable) -> dict[str, str]:
     if isinstance(error, ObservationFailed):
-        return {"kind": error.kind, "message": error.message, "traceback": error.traceback}
-    return {"kind": type(error).__name__, "message": str(error), "traceback": ""}
+        return {"kind": error.kind, "message": error.message, "traceback": error.traceback, "step": error.step}
+    return {"kind": type(error).__name__, "message": str(error), "traceback": "", "step": ""}
 
 
 def _failure(described: dict[str, str]) -> Exception:

@@ -8,14 +8,18 @@ from contextlib import contextmanager
 
 import pytest
 
+from conformance import ledger
 from conformance.cases import Case
 from conformance.census import NotRun
-from conformance.checks import Check
+from conformance.checks import Check, Step
 from conformance.collector import Collector
+from conformance.contracts.filing import holds
 from conformance.contracts.imports import PACKAGES
 from conformance.divergence import repeated_by
 from conformance.failure_text import failure_text
+from conformance.ledger import RunFacts
 from conformance.observations import Key, Observation, ObservationUnreadable, ObservationUnwritable
+from conformance.options import Options
 from conformance.report.summary import clean
 from conformance.requests import DataMissing
 from conformance.variants import Variant, complete_variant
@@ -111,9 +115,16 @@ def _availability(framework: str, device: str, variant: str) -> Iterator[None]:
     except ObservationFailed as error:
         raise _explained(error, framework, device, variant) from None
     except (WorkerFailed, ObservationUnwritable, ObservationUnreadable) as error:
-        pytest.fail(clean(str(error)), pytrace=False)
+        raise _not_observed(str(error)) from None
     except DataMissing as error:
         raise NotAvailable(NotRun("data", str(error), required=True)) from None
+
+
+def _not_observed(reason: str, step: str = "") -> BaseException:
+    """The failure of a test whose observation failed; it carries the step at which, where that is not the test's."""
+    failed = pytest.fail.Exception(clean(reason), pytrace=False)
+    failed.__dict__["failed_step"] = step
+    return failed
 
 
 def _explained(error: ObservationFailed, framework: str, device: str, variant: str) -> BaseException:
@@ -134,7 +145,7 @@ def _explained(error: ObservationFailed, framework: str, device: str, variant: s
     if error.kind == "OSError" and "could not download" in error.message:
         return NotAvailable(NotRun(f"{framework} download", error.message, required=True))
     text = f"{framework} raised {error}{_place(error.traceback)}\n{error.traceback}"
-    return pytest.fail.Exception(clean(text), pytrace=False)
+    return _not_observed(text, error.step)
 
 
 def _place(trace: str) -> str:
@@ -147,7 +158,28 @@ def _place(trace: str) -> str:
     return f" ({staged[0] if staged else file}, line {line})"
 
 
+def unobserved(case: Case, step: Step, reason: str, error: BaseException | None) -> Check:
+    """The failed check of a test of the step in which no contract failed, filed under the step at which it did."""
+    return holds(case, Step(getattr(error, "failed_step", "") or step), "observed", False, reason)
+
+
 Acceptance = Callable[[tuple[Check, ...]], tuple[Check, ...]]
+
+
+def acceptance(laboratory: Laboratory, options: Options, case: Case) -> Acceptance:
+    """What the ledger makes of the checks of a case: those that an entry describes are accepted by it."""
+
+    def accept(checks: tuple[Check, ...]) -> tuple[Check, ...]:
+        if not any(check.failed for check in checks):
+            return checks
+        try:
+            versions = laboratory.versions(case)
+        except (NotAvailable, pytest.fail.Exception):  # then no entry can apply
+            return checks
+        facts = RunFacts.of(checks, versions, complete=False)
+        return ledger.apply(options.ledger, checks, facts)[0]
+
+    return accept
 
 
 class Verify:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from conformance import cases, ledger
+from conformance import cases
 from conformance.cases import Case
 from conformance.catalogue import WORKLOAD as CATALOGUE
 from conformance.catalogue import cases as catalogue_cases
@@ -25,8 +25,7 @@ from conformance.collector import Collector
 from conformance.contracts.filing import holds
 from conformance.divergence import repeated_by
 from conformance.gathering import Gatherer
-from conformance.laboratory import Laboratory, NotAvailable, Verify
-from conformance.ledger import RunFacts
+from conformance.laboratory import Laboratory, NotAvailable, Verify, acceptance, unobserved
 from conformance.options import Options, add_options, read_options, repeating
 from conformance.worker import stage_code
 
@@ -116,7 +115,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave long runs to their markers and timing to `--benchmark-only`; put the slowest groups first."""
-    for marker in ("full", "catalogue", "compiled", "environments"):
+    for marker in ("full", "catalogue", "compiled", "environments", "trial"):
         if marker not in (config.option.markexpr or ""):
             _deselect(config, items, marker)
     if not config.getoption("benchmark_only", False):
@@ -181,17 +180,7 @@ def verify(request: pytest.FixtureRequest, laboratory: Laboratory, options: Opti
     request.node.stash[_CHECKS] = gathered
     case: Case = request.getfixturevalue("case")
 
-    def accept(checks: tuple[Check, ...]) -> tuple[Check, ...]:
-        if not any(check.failed for check in checks):
-            return checks
-        try:
-            versions = laboratory.versions(case)
-        except (NotAvailable, pytest.fail.Exception):  # then no entry can apply
-            return checks
-        facts = RunFacts.of(checks, versions, complete=False)
-        return ledger.apply(options.ledger, checks, facts)[0]
-
-    return Verify(gathered, accept, _command(request.node))
+    return Verify(gathered, acceptance(laboratory, options, case), _command(request.node))
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -206,25 +195,26 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.conformance_not_run = json.dumps(asdict(unavailable.not_run))
     checks = item.stash.get(_CHECKS, []) if call.when == "call" else []
     if report.failed and not any(check.failed for check in checks):
-        checks = [*checks, *_unobserved(item, str(call.excinfo.value) if call.excinfo else "")]
+        checks = [*checks, *_unobserved(item, call.excinfo.value if call.excinfo else None)]
     # As text, because pytest-xdist hands on plain values alone.
     report.conformance_checks = json.dumps([check.as_dict() for check in checks])
     rows = [row for name, row in item.user_properties if name == "conformance_throughput"]
     report.conformance_throughput = json.dumps(rows if call.when == "call" else [])
 
 
-def _unobserved(item: pytest.Item, text: str) -> list[Check]:
+def _unobserved(item: pytest.Item, error: BaseException | None) -> list[Check]:
     """The failed check of a conformance test that failed before, or without, any contract failing."""
-    reason = text.partition("\nTraceback (most recent call last)")[0]
     case = item.callspec.params.get("case") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
     if not isinstance(case, Case):
         return []
+    text, _, _ = ("" if error is None else str(error)).partition("\nTraceback (most recent call last)")
+    reason = f"{item.name}: {text}"
     if isinstance(case, EntryCase):
-        check = holds(case, case.step, f"catalogue/{case.entry.name}/observed", False, f"{item.name}: {reason}")
+        checks = [holds(case, case.step, f"catalogue/{case.entry.name}/observed", False, reason)]
     else:
         step = case.benchmark.step if case.benchmark else Step(item.path.stem.removeprefix("test_"))
-        check = holds(case, step, "observed", False, f"{item.name}: {reason}")
-    return [repeated_by(check, _command(item))]
+        checks = [unobserved(case, step, reason, error)]
+    return [repeated_by(check, _command(item)) for check in checks]
 
 
 def _command(item: pytest.Item) -> str:

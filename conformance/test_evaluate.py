@@ -11,13 +11,14 @@ from conformance.laboratory import Laboratory, Verify
 
 @pytest.mark.each("pair with seed")
 def test_predictions(case: Case, laboratory: Laboratory, verify: Verify) -> None:
-    """Logits and predictions of all test images after training; accuracies equal but for ties."""
+    """Logits and predictions of all test images after training; accuracies equal but for ties; the loss reported."""
     oracle, observed = laboratory.arbiter(case), laboratory.trained(case)
     other = oracle if case.partner == "oracle" else laboratory.trained_partner(case)
     verify(
         [
             *evaluate.logits(case, observed, other, oracle),
             *evaluate.predicted(case, observed, other, oracle),
+            *(evaluate.loss_recomputed(case, observed, oracle) if other is oracle else ()),
         ]
     )
 

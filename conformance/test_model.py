@@ -22,6 +22,12 @@ def test_parameter_shapes(case: Case, laboratory: Laboratory, verify: Verify) ->
 
 
 @pytest.mark.each("framework")
+def test_parameters_used(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """The outputs change with every parameter."""
+    verify([model.parameters_used(case, laboratory.observe(case, "model"))])
+
+
+@pytest.mark.each("framework")
 def test_initialisation(case: Case, laboratory: Laboratory, verify: Verify) -> None:
     """The shipped initialisers, and Glorot's, follow their documented laws."""
     verify(model.initialisations(case, laboratory.observe(case, "model")))

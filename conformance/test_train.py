@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.cases import Case
-from conformance.contracts import train
+from conformance.contracts import evaluate, train
 from conformance.laboratory import Laboratory, Verify
 from conformance.variants import complete_variant, counterpart_of
 
@@ -40,8 +40,9 @@ def test_frameworks_agree(case: Case, laboratory: Laboratory, verify: Verify) ->
 
 @pytest.mark.each("train variant")
 def test_loss_decreases(case: Case, laboratory: Laboratory, verify: Verify) -> None:
-    """Training lowers the loss."""
-    verify(train.loss_decreases(case, laboratory.trained(case)))
+    """Training lowers the loss, on the way and on the test images."""
+    observed = laboratory.trained(case)
+    verify([*train.loss_decreases(case, observed), *evaluate.loss_decreases(case, observed)])
 
 
 @pytest.mark.each("variant with counterpart")

@@ -41,13 +41,17 @@ class WorkerFailed(Exception):
 
 
 class ObservationFailed(Exception):
-    """The framework raised an exception while it was being observed; the worker lives on."""
+    """The framework raised an exception while it was being observed; the worker lives on.
 
-    def __init__(self, kind: str, message: str, traceback: str) -> None:
+    `step` is the step at which it did, where that is another one than the operation's own.
+    """
+
+    def __init__(self, kind: str, message: str, traceback: str, step: str = "") -> None:
         super().__init__(f"{kind}: {message}")
         self.kind = kind
         self.message = message
         self.traceback = traceback
+        self.step = step
 
 
 @dataclass(frozen=True)

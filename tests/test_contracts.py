@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 
 from conformance.checks import Check, Step, Verdict
 from conformance.contracts import data, evaluate, filing, imports, model, objective, train
@@ -45,6 +46,7 @@ class Observed:
         return [
             *model.parameter_count(CASE, self.model),
             *model.parameter_shapes(CASE, self.model),
+            model.parameters_used(CASE, self.model),
             *model.outputs(CASE, self.model, oracle, oracle),
             *objective.configuration(CASE, self.objective),
             *objective.first_batch(CASE, self.objective, oracle, oracle),
@@ -55,6 +57,8 @@ class Observed:
             *evaluate.logits(CASE, self.train, oracle, oracle),
             *evaluate.predicted(CASE, self.train, oracle, oracle),
             *evaluate.accuracy_recomputed(CASE, self.train),
+            *evaluate.loss_decreases(CASE, self.train),
+            *evaluate.loss_recomputed(CASE, self.train, oracle),
         ]
 
     def first(self) -> Divergence:
@@ -226,6 +230,13 @@ class TestModel:
     def test_one_logit_that_is_not_a_number(self, sound: Observed) -> None:
         found = replace(sound, model=with_element(sound.model, "model/logits", (9_999, 9), np.nan)).first()
         assert (found.tensor, found.index, found.verdict) == ("model/logits", (9_999, 9), Verdict.BREAK)
+
+    @pytest.mark.parametrize("used", [{"hidden/bias": False}, {}])
+    def test_a_parameter_that_is_not_used(self, sound: Observed, used: dict[str, bool]) -> None:
+        facts = {**sound.model.facts["used"], **used} if used else {}
+        check = model.parameters_used(CASE, with_facts(sound.model, used=facts))
+        assert check.verdict is Verdict.BREAK
+        assert check.reason.startswith("hidden/bias is False" if used else "hidden/kernel is absent")
 
     def test_logits_missing(self, sound: Observed) -> None:
         found = replace(sound, model=without(sound.model, "inside/logits")).first()
@@ -415,7 +426,6 @@ class TestTrain:
             ("train/losses", lambda losses: losses * np.nan, "loss_decreases/steps"),
             ("train/epoch_losses", lambda losses: losses[::-1], "loss_decreases/epochs"),
             ("train/epoch_losses", np.zeros_like, "loss_decreases/epochs"),
-            ("train/epoch_losses", lambda losses: losses - 2, "loss_decreases/tested"),
         ],
     )
     def test_a_loss_that_does_not_fall(
@@ -442,6 +452,25 @@ class TestTrain:
 
 
 class TestEvaluate:
+    @pytest.mark.parametrize("loss", [10.0, float("nan")])
+    def test_a_loss_that_does_not_fall(self, sound: Observed, loss: float) -> None:
+        wrong = with_facts(sound.train, losses={"image_by_image": None, "batched": loss})
+        found = {check.contract: check.step for check in failed(sound.trained(wrong).checks())}
+        assert found == {"loss_decreases": Step.EVALUATE, "loss_recomputed/batched": Step.EVALUATE}
+
+    def test_a_loss_in_which_every_batch_counts_alike(self, sound: Observed) -> None:
+        logits = sound.train.tensors["evaluate/logits"].astype(np.float64)
+        losses = logsumexp(logits, axis=1) - logits[np.arange(10_000), sound.train.tensors["evaluate/labels"]]
+        right, alike = losses.mean(), np.mean([losses[at : at + 64].mean() for at in range(0, 10_000, 64)])
+
+        def judged(loss: float) -> list[Check]:
+            wrong = with_facts(sound.train, losses={"batched": float(loss)})
+            return failed(evaluate.loss_recomputed(CASE, wrong, sound.oracle))
+
+        assert judged(right) == []
+        (found,) = judged(alike)
+        assert (found.contract, found.verdict) == ("loss_recomputed/batched", Verdict.DRIFT)
+
     def test_one_prediction_changed(self, sound: Observed) -> None:
         logits = np.sort(sound.oracle.tensors["evaluate/logits"], axis=1)
         clear = int(np.argmax(logits[:, -1] - logits[:, -2]))

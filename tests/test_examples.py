@@ -65,7 +65,7 @@ def test_a_wrong_port_is_named_at_its_first_step(tmp_path: Path, right: str, wro
     port.write_text(text.replace(right, wrong), encoding="utf-8")
     ran = run(copy / "workload.py", tmp_path / "report", "-k", "data_equality or outputs")
     assert ran["exit_status"] == 1
-    assert ran["first_divergence"]["check"].startswith(f"{contract}["), ran["first_divergence"]
+    assert ran["first_divergence"]["id"].startswith(f"{contract}["), ran["first_divergence"]
 
 
 @pytest.mark.parametrize("fault", [None, LEARNING_RATE["pytorch"]], ids=["sound", "learning rate"])

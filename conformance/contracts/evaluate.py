@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 import numpy as np
+from scipy import special
 
 from conformance.cases import Case
 from conformance.checks import Check, Kind, Step, Verdict, Where
 from conformance.contracts import filing
 from conformance.contracts.filing import file, rounded
-from conformance.judge import equivalence, predictions
+from conformance.judge import equivalence, predictions, rounding
 from conformance.judge.comparison import Comparison
 from conformance.observations import Observation
 
@@ -48,6 +49,29 @@ def accuracy_recomputed(case: Case, observed: Observation) -> Iterator[Check]:
     for name, reported in observed.facts["accuracies"].items():
         comparison = predictions.compare_accuracies(f"evaluate/accuracy/{name}", reported, recomputed, labels.size, 0)
         yield file(case, Step.EVALUATE, f"accuracy_recomputed/{name}", Kind.EXACT, comparison)
+
+
+def loss_recomputed(case: Case, observed: Observation, oracle: Observation) -> Iterator[Check]:
+    """The mean loss on the test images that the framework reports is the one that the oracle's logits give.
+
+    A cross-entropy moves at most twice as far as the logits, for its derivatives by them, softmax minus one-hot,
+    sum up to 2 at most: so twice the logits' allowance is allowed.
+    """
+    logits, labels = oracle.tensors["evaluate/logits"], oracle.tensors["evaluate/labels"]
+    expected = np.mean(special.logsumexp(logits, axis=1) - logits[np.arange(labels.size), labels])
+    allowed = 2 * float(filing.allowance_of("evaluate/logits", oracle))
+    for name, loss in observed.facts["losses"].items():
+        if loss is not None:
+            comparison = rounding.compare(f"evaluate/loss/{name}", float(loss), expected, allowed)
+            yield file(case, Step.EVALUATE, f"loss_recomputed/{name}", Kind.ROUNDING, comparison)
+
+
+def loss_decreases(case: Case, observed: Observation) -> Iterator[Check]:
+    """The loss on the test images lies below the last epoch's mean, which was taken on the way."""
+    last = float(observed.tensors["train/epoch_losses"][-1])
+    for tested in [loss for loss in observed.facts["losses"].values() if loss is not None][:1]:
+        reason = f"the loss on the test images is {tested:.4f}, the last epoch's mean was {last:.4f}"
+        yield filing.holds(case, Step.EVALUATE, "loss_decreases", tested < last, reason)
 
 
 def accuracy_threshold(case: Case, observed: Observation) -> Iterator[Check]:

@@ -39,6 +39,12 @@ def parameter_shapes(case: Case, observed: Observation) -> Iterator[Check]:
     yield exactly(case, Step.MODEL, "parameter_shapes", found, expected)
 
 
+def parameters_used(case: Case, observed: Observation) -> Check:
+    """Every parameter has a say: the outputs change with it. Outputs from biases of 0 would hide one left out."""
+    expected = {parameter.name: True for parameter in case.workload.parameters}
+    return exactly(case, Step.MODEL, "parameters_used", observed.facts["used"], expected)
+
+
 def outputs(case: Case, observed: Observation, other: Observation, oracle: Observation) -> Iterator[Check]:
     """Logits and probabilities of all test images lie within the rounding allowance."""
     for name in OUTPUTS:

@@ -110,7 +110,8 @@ def _failure(case: Case, key: Key, failure: Failure) -> Check:
     comparison = Comparison(Verdict.BREAK, None, None, None, 0, reason)
     name = "/".join(part for part in ("observed", key.operation, key.variant) if part)
     details = {"exception": kind, "traceback": getattr(failure, "traceback", "")}
-    return file(case, STEP_OF[key.operation], name, Kind.EXACT, comparison, **details)
+    step = Step(getattr(failure, "step", "") or STEP_OF[key.operation])
+    return file(case, step, name, Kind.EXACT, comparison, **details)
 
 
 def _dropped(case: Case, lacking: ReadySide) -> Check:

@@ -68,6 +68,7 @@ def side_checks(view: View, threads: int) -> Iterator[Check]:
     yield from applied(alone, Step.DATA, lambda: data.batches(alone, view.of("data")))
     yield from applied(alone, Step.MODEL, lambda: model.parameter_count(alone, view.of("model")))
     yield from applied(alone, Step.MODEL, lambda: model.parameter_shapes(alone, view.of("model")))
+    yield from applied(alone, Step.MODEL, lambda: [model.parameters_used(alone, view.of("model"))])
     if has_oracle(alone.workload, alone.framework):
         yield from _reference_checks(view)
     for variant in variants(alone.workload, alone.framework):
@@ -130,6 +131,7 @@ def _trained(view: View, variant: Variant) -> Iterator[Check]:
             ),
         )
     yield from applied(alone, Step.EVALUATE, lambda: evaluate.accuracy_recomputed(alone, view.trained(variant)))
+    yield from applied(alone, Step.EVALUATE, lambda: evaluate.loss_decreases(alone, view.trained(variant)))
 
 
 def _repeatable(view: View, case: Case) -> Iterator[Check]:
@@ -141,6 +143,7 @@ def _evaluated(view: View, case: Case) -> Iterator[Check]:
     observed, oracle = view.trained(), view.ensemble()
     yield from evaluate.logits(case, observed, oracle, oracle)
     yield from evaluate.predicted(case, observed, oracle, oracle)
+    yield from evaluate.loss_recomputed(case, observed, oracle)
 
 
 def applied(case: Case, step: Step, contract: Contract) -> list[Check]:

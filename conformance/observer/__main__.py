@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent]
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from observer import messages, operations, warned  # type: ignore[import-not-found]  # noqa: E402
+from observer import failing, messages, operations, warned  # type: ignore[import-not-found]  # noqa: E402
 
 
 def main() -> None:
@@ -71,7 +71,12 @@ def _answer(operation: str, arguments: dict[str, Any], tensors: messages.Tensors
         # Framed here, so that a result which cannot be sent is an exception like any other.
         framed = messages.frame({**facts, "warnings": sorted(seen)}, observed)
     except BaseException as error:
-        failure = {"kind": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()}
+        failure = {
+            "kind": type(error).__name__,
+            "message": str(error),
+            "traceback": traceback.format_exc(),
+            "step": failing.failed_step(error),
+        }
         framed = messages.frame({"error": failure}, {})
     if os.getpid() != worker:
         os._exit(1)  # a child that the operation forked and did not end: the reply is not its to give

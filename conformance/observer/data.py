@@ -9,6 +9,7 @@ import numpy as np
 from reference.workloads import Workload
 
 from .digests import batch_digest
+from .failing import at_step
 from .session import Session
 
 
@@ -30,7 +31,8 @@ def observe(session: Session, arguments: dict[str, Any], tensors: Any) -> tuple[
             array = steps.to_numpy(value)
             dtypes[f"{name}/{part}"] = str(array.dtype)
             observed[f"data/{name}/{part}"] = array.astype(np.int64) if part == "labels" else array
-    observed["data/inside/levels"] = _levels_inside(steps, workload)
+    with at_step("model"):
+        observed["data/inside/levels"] = _levels_inside(steps, workload)
     train = session.split(arguments, "train")
     batches = steps.batches(train.inputs, train.labels, workload.batch_size)
     return {"dtypes": dtypes, "epoch": _describe(steps, batches)}, observed

@@ -14,7 +14,10 @@ from .session import Session, own_weights
 def observe(
     session: Session, arguments: dict[str, Any], tensors: dict[str, np.ndarray]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Tensors `model/{logits,probabilities}` on the test inputs, the same `inside` on raw images, initial weights."""
+    """Tensors `model/{logits,probabilities}` on the test inputs, the same `inside` on raw images, initial weights.
+
+    Facts: parameters per layer, shapes, and whether each parameter is `used`.
+    """
     workload = Workload.from_dict(arguments["workload"])
     steps = session.steps(workload)
     test = session.split(arguments, "test")
@@ -25,6 +28,8 @@ def observe(
     steps.set_weights(model, weights)
     observed["model/logits"] = steps.to_numpy(steps.logits(model, test.inputs))
     observed["model/probabilities"] = steps.to_numpy(steps.probabilities(model, test.inputs))
+
+    used = _used(steps, workload, model, tensors, session.framework, test.inputs[: workload.batch_size])
 
     inside = steps.build_model(workload, "inside")
     steps.set_weights(inside, weights)
@@ -40,4 +45,19 @@ def observe(
     return {
         "layers": steps.count_parameters(model),
         "shapes": {name: list(array.shape) for name, array in steps.get_weights(model).items()},
+        "used": used,
     }, observed
+
+
+def _used(
+    steps: Any, workload: Workload, model: Any, weights: dict[str, np.ndarray], framework: str, inputs: Any
+) -> dict[str, bool]:
+    """Whether the outputs change when 1 is added to a parameter, for each of them; the weights stay as they are."""
+    before = steps.to_numpy(steps.logits(model, inputs))
+    used = {}
+    for parameter in workload.parameters:
+        moved = {**weights, parameter.name: weights[parameter.name] + np.float32(1)}
+        steps.set_weights(model, own_weights(workload, framework, moved))
+        used[parameter.name] = not np.array_equal(before, steps.to_numpy(steps.logits(model, inputs)))
+    steps.set_weights(model, own_weights(workload, framework, weights))
+    return used

@@ -11,6 +11,7 @@ import numpy as np
 
 from reference.workloads import Workload
 
+from .failing import at_step
 from .memory import peak_bytes
 from .session import Session, own_weights
 
@@ -101,18 +102,22 @@ def observe(
 
     test_inputs = test.images if inside else test.inputs
     accuracies, losses = {}, {}
-    for name in arguments["evaluate_variants"]:
-        accuracy, loss = steps.variants("evaluate")[name](
-            model, loss_function, test_inputs, test.targets, test.labels, batch_size=workload.batch_size
-        )
-        accuracies[name] = float(accuracy)
-        losses[name] = None if loss is None else float(loss)
+    with at_step("evaluate"):
+        for name in arguments["evaluate_variants"]:
+            accuracy, loss = steps.variants("evaluate")[name](
+                model, loss_function, test_inputs, test.targets, test.labels, batch_size=workload.batch_size
+            )
+            accuracies[name] = float(accuracy)
+            losses[name] = None if loss is None else float(loss)
+        evaluated = {
+            "evaluate/logits": steps.to_numpy(steps.logits(model, test_inputs)),
+            "evaluate/predictions": steps.to_numpy(steps.predictions(model, test_inputs)).astype(np.int64),
+            "evaluate/labels": steps.to_numpy(test.labels).astype(np.int64),
+        }
     observed = {
         "train/losses": recorder.losses(),
         "train/epoch_losses": np.asarray([float(loss) for loss in epoch_losses]),
-        "evaluate/logits": steps.to_numpy(steps.logits(model, test_inputs)),
-        "evaluate/predictions": steps.to_numpy(steps.predictions(model, test_inputs)).astype(np.int64),
-        "evaluate/labels": steps.to_numpy(test.labels).astype(np.int64),
+        **evaluated,
         **recorder.weights,
     }
     return {

@@ -1,0 +1,121 @@
+"""The faults to be planted, read from their directory, and how a worker comes by one."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import conformance
+from conformance.checks import Step
+from conformance.ending import NotPossible, WrongUse
+from conformance.subjects import FRAMEWORKS, Subject
+
+DIRECTORY = Path(conformance.__path__[0]).parent / "tests" / "faults"
+PLAN, TIMING = "plan", "timing"
+"""Needs that are no part of the suite: the gate's execution plan, and its timing."""
+LENGTHY = frozenset({"native", TIMING})
+"""Needs of minutes: faults that have them are tried only when they are named."""
+
+_PACKAGE = "conformance_faults"
+_SITE = f"from {_PACKAGE}.planting import plant_from_environment\n\nplant_from_environment()\n"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault of a framework: `step` must be the first to catch it.
+
+    `loud` tells of exceptions, deaths, NaN and wrong shapes; `link` names a real regression of which it is a
+    copy; `needs` are the long parts of the suite that it takes to see it; `size`, where there is one, is how large
+    it is.
+    """
+
+    name: str
+    framework: str
+    step: Step
+    what: str
+    loud: bool
+    link: str = ""
+    needs: tuple[str, ...] = ()
+    size: float | None = None
+
+
+def load(directory: Path = DIRECTORY) -> dict[str, Fault]:
+    """The faults that a directory declares in the `FAULTS` of its package. Raises NotPossible where it has none."""
+    source = directory / "__init__.py"
+    if not source.is_file():
+        raise NotPossible(
+            f"{directory} holds no faults: run this in a clone of the repository, or name their directory with --faults"
+        )
+    spec = importlib.util.spec_from_file_location(_PACKAGE, source, submodule_search_locations=[str(directory)])
+    assert spec is not None
+    assert spec.loader is not None
+    package = importlib.util.module_from_spec(spec)
+    for name in [name for name in sys.modules if name.partition(".")[0] == _PACKAGE]:
+        del sys.modules[name]
+    sys.modules[_PACKAGE] = package
+    try:
+        spec.loader.exec_module(package)
+        declared = package.FAULTS.values()
+        faults = {fault.name: _fault(fault) for fault in declared}
+    except Exception as error:
+        raise NotPossible(f"{directory} cannot be read as faults: {type(error).__name__}: {error}") from error
+    if not faults:
+        raise NotPossible(f"{directory} declares no faults")
+    return faults
+
+
+def _fault(declared: object) -> Fault:
+    names = ("name", "framework", "step", "what", "loud", "link", "needs", "size")
+    values = {name: getattr(declared, name) for name in names}
+    if values["framework"] not in FRAMEWORKS:
+        raise ValueError(f"{values['name']} is a fault of {values['framework']!r}, which is no framework")
+    return Fault(**{**values, "step": Step(values["step"]), "needs": tuple(values["needs"])})
+
+
+def chosen(faults: Mapping[str, Fault], names: Iterable[str] = (), frameworks: Sequence[str] = ()) -> list[Fault]:
+    """The faults of these names; without names, all but the lengthy ones. Those of the frameworks, if any is given.
+
+    Raises WrongUse, offering near names.
+    """
+    names = list(names)
+    for name in names:
+        if name not in faults:
+            near = difflib.get_close_matches(name, faults, 3, cutoff=0.5)
+            hint = f"did you mean {', '.join(near)}?" if near else f"there are {len(faults)}, such as {min(faults)}"
+            raise WrongUse(f"no fault is called {name!r}: {hint}")
+    found = [faults[name] for name in names] or [fault for fault in faults.values() if not LENGTHY & {*fault.needs}]
+    left = [fault for fault in found if fault.framework in (frameworks or FRAMEWORKS)]
+    if not left:
+        raise WrongUse(f"none of these faults is one of {', '.join(frameworks)}: leave --framework or --fault away")
+    return left
+
+
+def stage(directory: Path, staged: Path) -> Path:
+    """Make the folder for PYTHONPATH from which an interpreter plants faults; returns it."""
+    shutil.copytree(directory, staged / _PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
+    (staged / "sitecustomize.py").write_text(_SITE, encoding="utf-8")
+    return staged
+
+
+def planted(subject: Subject, fault: Fault, staged: Path, mark: Path) -> Subject:
+    """The subject with the fault, which leaves its mark in the file `mark` once it has changed something."""
+    path = os.pathsep.join(part for part in (str(staged), os.environ.get("PYTHONPATH", "")) if part)
+    variables = {
+        "PYTHONPATH": path,
+        "CONFORMANCE_FAULT": fault.name,
+        "CONFORMANCE_FAULT_SIZE": "" if fault.size is None else repr(fault.size),
+        "CONFORMANCE_FAULT_MARK": str(mark),
+    }
+    return Subject(
+        subject.framework,
+        subject.interpreter,
+        subject.device,
+        {**subject.environment, **variables},
+        subject.pass_environment,
+    )

@@ -1,0 +1,305 @@
+"""Carries out a trial: the clean observations once, then for each fault the suite with a worker that has it."""
+
+from __future__ import annotations
+
+import filecmp
+import itertools
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from numpy.typing import NDArray
+
+from conformance.checks import Step
+from conformance.collector import Collector
+from conformance.divergence import first_divergence
+from conformance.gate.execution_plan import plan_changes
+from conformance.laboratory import Laboratory
+from conformance.observations import Key, Observation, ObservationUnwritable
+from conformance.options import Options
+from conformance.subjects import Subject
+from conformance.trial.faults import PLAN, TIMING, Fault, planted, stage
+from conformance.trial.outcome import Control, Row, StepResult, Trial
+from conformance.trial.suite import Part, PartResult, carry_out, parts, suite_options
+from conformance.trial.timing import slower
+from conformance.worker import ObservationFailed, WorkerFailed, end_all_workers, stage_code
+
+Told = Callable[[str], None]
+Done = TypeVar("Done")
+
+
+class CleanCollector(Collector):
+    """Observations of the frameworks as they are; `asked` holds the keys asked for since it was last emptied."""
+
+    def __init__(self, directory: Path, code: Path, options: Options) -> None:
+        super().__init__(directory, code, options.subjects, {workload.name: workload for workload in options.workloads})
+        self.asked: list[Key] = []
+
+    def observe(self, key: Key, tensors: Mapping[str, NDArray[Any]] | None = None) -> Observation:
+        """The observation of the key."""
+        self.asked.append(key)
+        return super().observe(key, tensors)
+
+
+@dataclass(frozen=True)
+class Clean:
+    """What a part gives on the clean framework, and the observations from which it follows."""
+
+    part: Part
+    result: PartResult
+    keys: tuple[Key, ...]
+
+
+class FaultyCollector(Collector):
+    """Observations of the faulty framework by a worker of its own; all others are the clean ones."""
+
+    def __init__(self, directory: Path, bench: Bench, subject: Subject) -> None:
+        workload = bench.options.workloads[0]
+        super().__init__(directory, bench.code, {(subject.framework, "cpu"): subject}, {workload.name: workload})
+        self._framework = subject.framework
+        self._bench = bench
+        self._same: dict[Key, bool] = {}
+
+    def observe(self, key: Key, tensors: Mapping[str, NDArray[Any]] | None = None) -> Observation:
+        """The observation of the key."""
+        if key.framework != self._framework:
+            return self._bench.clean(key)
+        self._bench.go_on()
+        return super().observe(key, tensors)
+
+    def sees_the_same(self, keys: Iterable[Key]) -> bool:
+        """Whether the faulty framework shows what the clean one does under all of the keys that are its own."""
+        own = [key for key in keys if key.framework == self._framework]
+        return bool(own) and all(self._is_same(key) for key in own)
+
+    def _is_same(self, key: Key) -> bool:
+        if key not in self._same:
+            try:
+                self.observe(key)
+            except (ObservationFailed, WorkerFailed, ObservationUnwritable):
+                return False
+            clean = self._bench.collector.directory / key.file_name
+            self._same[key] = filecmp.cmp(self.directory / key.file_name, clean, shallow=False)
+        return self._same[key]
+
+
+@dataclass
+class Bench:
+    """What all faults of a trial share: the code, the planted faults, what the clean frameworks show and pass."""
+
+    options: Options
+    directory: Path
+    code: Path
+    staged: Path
+    collector: CleanCollector
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    stop: threading.Event = field(default_factory=threading.Event)
+    controls: dict[str, dict[str, Clean]] = field(default_factory=dict)
+
+    def clean(self, key: Key) -> Observation:
+        """A clean observation, made at its first use; the collector serves one thread at a time."""
+        with self.lock:
+            self.go_on()
+            return self.collector.observe(key)
+
+    def go_on(self) -> None:
+        """Raises WorkerFailed once the trial has been stopped, so that no further worker is started."""
+        if self.stop.is_set():
+            raise WorkerFailed("the trial was stopped")
+
+    def control(self, framework: str, part: Part) -> Clean:
+        """What the part gives where nothing is planted, for comparison."""
+        with self.lock:
+            self.go_on()
+            taken = self.controls.setdefault(framework, {})
+            if part.id not in taken:
+                self.collector.asked.clear()
+                result = carry_out(part, Laboratory(self.collector), self.options)
+                taken[part.id] = Clean(part, result, tuple(dict.fromkeys(self.collector.asked)))
+            return taken[part.id]
+
+
+@contextmanager
+def prepared(directory: Path) -> Iterator[Bench]:
+    """The bench for the faults that `directory` declares; its workers and files are gone afterwards."""
+    options = suite_options()
+    with tempfile.TemporaryDirectory(prefix="conformance-trial-") as name:
+        place = Path(name)
+        (place / "clean").mkdir()
+        code = stage_code(place / "code")
+        collector = CleanCollector(place / "clean", code, options)
+        try:
+            yield Bench(options, place, code, stage(directory, place / "planted"), collector)
+        finally:
+            collector.close()
+
+
+def run_trial(faults: Sequence[Fault], directory: Path, jobs: int, tell: Told) -> Trial:
+    """Try all faults, which `directory` declares, `jobs` at a time; `tell` is given a line for each that is done."""
+    started, clock = datetime.now(UTC), time.monotonic()
+    with prepared(directory) as bench:
+        rows = side_by_side(bench, faults, lambda fault: try_fault(bench, fault), jobs, _told(tell, len(faults)))
+        versions = _versions(bench, {fault.framework for fault in faults})
+    return Trial(
+        tuple(rows), tuple(_controls(bench)), versions, started.isoformat(timespec="seconds"), _since(clock), jobs
+    )
+
+
+def side_by_side(
+    bench: Bench, faults: Sequence[Fault], do: Callable[[Fault], Done], jobs: int, on_done: Callable[[Done], None]
+) -> list[Done]:
+    """Do something with every fault, `jobs` at a time; the results in the order of the faults."""
+    telling = threading.Lock()
+
+    def one(fault: Fault) -> Done:
+        result = do(fault)
+        with telling:
+            on_done(result)
+        return result
+
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        return list(pool.map(one, faults))
+    except BaseException:
+        bench.stop.set()
+        end_all_workers()  # or a thread would wait for its answer
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _told(tell: Told, count: int) -> Callable[[Row], None]:
+    numbers = itertools.count(1)
+
+    def told(row: Row) -> None:
+        tell(f"{next(numbers):3} of {count}  {row.fault.name:40} {row.verdict:14} {row.seconds:5.1f} s  {row.by}")
+
+    return told
+
+
+def _controls(bench: Bench) -> Iterator[Control]:
+    """What the clean frameworks gave in every part that a fault went through."""
+    for framework, taken in sorted(bench.controls.items()):
+        by_step = {step: [clean.result for clean in taken.values() if clean.part.step is step] for step in Step}
+        results = [clean.result for clean in taken.values()]
+        failures = [f"{check.id}: {check.reason}" for result in results for check in result.checks if check.failed]
+        absent = dict.fromkeys(result.absent for result in results if result.absent)
+        steps = [_step(step, done) for step, done in by_step.items() if done]
+        yield Control(framework, tuple(steps), tuple(failures), tuple(absent))
+
+
+def _step(step: Step, done: Sequence[PartResult], caught: bool = False, short: Iterable[str] = ()) -> StepResult:
+    checks = sum(len(result.checks) for result in done)
+    return StepResult(step, len(done), checks, sum(result.elements for result in done), caught, tuple(short))
+
+
+def try_fault(bench: Bench, fault: Fault) -> Row:
+    """Try one fault, in a directory that is gone afterwards: the steps in their order, to the first that catches it."""
+    clock = time.monotonic()
+    directory = Path(tempfile.mkdtemp(prefix=fault.name, dir=bench.directory))
+    mark = directory / "active"
+    subject = planted(bench.options.subjects[fault.framework, "cpu"], fault, bench.staged, mark)
+    collector = FaultyCollector(directory, bench, subject)
+    try:
+        row = _tried(bench, fault, collector)
+        if row.caught_at is None and PLAN in fault.needs:
+            row = _by_plan(bench, row, collector)
+        if row.caught_at is None and TIMING in fault.needs:
+            row = _by_timing(bench, row, subject)
+        return replace(row, active=mark.exists(), seconds=_since(clock))
+    finally:
+        collector.close()
+        shutil.rmtree(directory)
+
+
+def _tried(bench: Bench, fault: Fault, collector: FaultyCollector) -> Row:
+    """What the suite makes of the fault. A step ends at the first part that fails, and so does the trial.
+
+    A part is a function of its observations: where these are the clean ones to the last byte, so is its result.
+    """
+    steps: list[StepResult] = []
+    absent: list[str] = []
+    for step in Step:
+        done: list[PartResult] = []
+        short: list[str] = []
+        for part in parts(bench.options, step, fault.framework, fault.needs):
+            clean = bench.control(fault.framework, part)
+            same = collector.sees_the_same(clean.keys)
+            result = clean.result if same else carry_out(part, Laboratory(collector), bench.options)
+            done.append(result)
+            absent += [result.absent] * bool(result.absent)
+            if result.failed:
+                steps.append(_step(_step_of(part, result), done, caught=True, short=short))
+                return Row(fault, tuple(steps), False, *_first(result), tuple(absent))
+            short += _shortfall(part, result, clean.result)
+        steps.append(_step(step, done, short=short))
+    return Row(fault, tuple(steps), False, absent=tuple(absent))
+
+
+def _step_of(part: Part, result: PartResult) -> Step:
+    """The step that the report would name first."""
+    found = first_divergence(result.checks)
+    return found.step if found else part.step
+
+
+def _first(result: PartResult) -> tuple[str, str]:
+    found = first_divergence(result.checks)
+    return (found.id, (found.reason.splitlines() or [""])[0]) if found else ("not run", result.absent)
+
+
+def _shortfall(part: Part, result: PartResult, clean: PartResult) -> list[str]:
+    """A line where a part that passed compared less than it does on the clean framework."""
+    if len(result.checks) >= len(clean.checks) and result.elements >= clean.elements:
+        return []
+    return [
+        f"{part.id}: {len(result.checks)} checks of {result.elements} elements, "
+        f"{len(clean.checks)} of {clean.elements} on the clean framework"
+    ]
+
+
+def _plan_key(bench: Bench, framework: str) -> Key:
+    return Key(bench.options.workloads[0].name, framework, "plan")
+
+
+def _by_plan(bench: Bench, row: Row, collector: Collector) -> Row:
+    """What the suite let pass, by the gate's comparison of what ran."""
+    key = _plan_key(bench, row.fault.framework)
+    plans = [observed.facts["plan"] for observed in (bench.clean(key), collector.observe(key))]
+    changes = list(plan_changes(key.framework, key.workload, *plans))
+    if not changes:
+        return row
+    first = changes[0]
+    reason = f"{first.operation}: {first.what}, {first.candidate}, in the clean framework {first.baseline}"
+    return _caught_beside(row, Step.TRAIN, "the gate's execution plan", reason)
+
+
+def _by_timing(bench: Bench, row: Row, subject: Subject) -> Row:
+    """What the suite let pass, by the gate's timing."""
+    clean = bench.options.subjects[subject.framework, "cpu"]
+    reason = slower(clean, subject, bench.options.workloads[0], bench.code, bench.directory)
+    return _caught_beside(row, Step.TRAIN, "the gate's timing", reason) if reason else row
+
+
+def _caught_beside(row: Row, step: Step, by: str, reason: str) -> Row:
+    steps = tuple(replace(result, caught=True) if result.step is step else result for result in row.steps)
+    return replace(row, steps=steps, by=by, reason=reason)
+
+
+def _versions(bench: Bench, frameworks: Iterable[str]) -> dict[str, str]:
+    workload = bench.options.workloads[0].name
+    found: dict[str, str] = {}
+    for framework in sorted(frameworks):
+        found |= bench.clean(Key(workload, framework, "imports")).facts["versions"]
+    return found
+
+
+def _since(clock: float) -> float:
+    return round(time.monotonic() - clock, 1)
