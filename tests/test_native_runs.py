@@ -30,7 +30,10 @@ def test_every_native_variant_is_one_that_is_checked_on_its_own() -> None:
         pytest.param(
             "",
             "compiled",
-            marks=pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler to be used"),
+            marks=[
+                pytest.mark.full,
+                pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler to be used"),
+            ],
         ),
         ("no-such-compiler", "tensors"),
     ],

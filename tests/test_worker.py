@@ -110,7 +110,7 @@ def test_warnings_and_output_of_a_framework_disturb_nothing(planted: Planted) ->
         ("os.abort()", "was killed by SIGABRT"),
         ("os.kill(os.getpid(), signal.SIGKILL)", "was killed by SIGKILL"),
         ("os.kill(os.getpid(), signal.SIGSEGV)", "was killed by SIGSEGV"),
-        ("sys.exit(3)", "ended with exit status 3"),
+        ("os._exit(3)", "ended with exit status 3"),
         ("os._exit(0)", "ended with exit status 0"),
         # A child that holds the pipe open, as a loader's processes do, must not hide the death.
         ("if os.fork():\n    os.kill(os.getpid(), signal.SIGKILL)\ntime.sleep(600)", "was killed by SIGKILL"),
