@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from conformance.cases import Case
+from conformance.cases import Case, has_oracle
 from conformance.census import NotRun
 from conformance.checks import Check, Kind, Step, Verdict
 from conformance.contracts.filing import file
 from conformance.gate.checkpoint_contracts import checkpoint_checks
 from conformance.gate.pair_contracts import new_warnings, pair_checks
-from conformance.gate.plan import STEP_OF, has_oracle
+from conformance.gate.plan import STEP_OF
 from conformance.gate.records import Failure, Records
 from conformance.gate.request import BASELINE, CANDIDATE
 from conformance.gate.side_contracts import View, side_checks

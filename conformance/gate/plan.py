@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from conformance.cases import has_oracle
 from conformance.checks import Step
 from conformance.gate.request import SIDES
 from conformance.observations import Key
@@ -93,11 +94,6 @@ def arbiter_plan(
         for framework in frameworks:
             if not has_oracle(workload, framework):
                 yield Key(workload.name, framework, "self_ensemble", "", seed, device)
-
-
-def has_oracle(workload: Workload, framework: str) -> bool:
-    """Whether the oracle calculates what the framework does: not where a user's module may replace any of it."""
-    return workload.modules.get(framework) == f"reference.{framework}"
 
 
 def locked(workload: Workload) -> Workload:
