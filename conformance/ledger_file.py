@@ -74,8 +74,8 @@ def accept(
     The waiver holds until the end of `until`, for exactly these versions (distribution to version). One for a check
     between the sides of a gate accepts nothing else; one for a check of a single side holds on either side, wherever
     these versions are. Its band is the size measured, for rounding and statistics with a factor of two either way.
-    What else stands in the file stays, comments too. Raises LedgerError for a check that did not fail or has no size, and for a file
-    that is no ledger.
+    What else stands in the file stays, comments too. Raises LedgerError for a check that did not fail or has no
+    size, and for a file that is no ledger.
     """
     if not check.failed:
         raise LedgerError(f"{check.id}: the check did not fail, so there is nothing to accept")

@@ -19,10 +19,10 @@ from conformance.environments import Options, configured, mask
 from conformance.gate import kept
 from conformance.gate.progress import Progress
 from conformance.gate.request import BASELINE, CANDIDATE, OFF, Request, SideRequest
-from conformance.gate.running import Outcome, run_gate
+from conformance.gate.running import Outcome, machine_permitting, run_gate
 from conformance.judge.timing import PLANS, SPEED_LIMIT
 from conformance.report import terminal
-from conformance.report.writing import ReportNotWritten, append_summary, write_report, write_text
+from conformance.report.writing import append_summary, write_report, write_text
 from conformance.subjects import DEVICES, FRAMEWORKS, framework_named, looks_secret
 from conformance.workload_files import WorkloadUnusable, find_workload
 from reference.workloads import MNIST_MLP, Workload
@@ -110,10 +110,8 @@ def gate(words: GateWords, junit_xml: Path | None) -> int:
     request = words.request()
     with _alone_in(request.report), Progress() as progress:
         outcome = run_gate(request, progress)
-        try:
+        with machine_permitting():
             _write(request, outcome, junit_xml)
-        except ReportNotWritten as error:
-            raise NotPossible(str(error)) from error
     terminal.show(outcome.run, Console())
     return outcome.run.exit_status
 
@@ -135,7 +133,7 @@ def _alone_in(report: Path | None) -> Iterator[None]:
 
 
 def write_files(request: Request, outcome: Outcome) -> None:
-    """Write the report, where one was asked for. Raises ReportNotWritten."""
+    """Write the report, where one was asked for. Raises ReportNotWritten and ObservationUnwritable."""
     if request.report is not None:
         workloads = {workload.name: workload for workload in request.workloads}
         observed, before = outcome.observations(CANDIDATE), outcome.observations(BASELINE)

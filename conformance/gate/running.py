@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 import shutil
 import tempfile
@@ -27,7 +28,8 @@ from conformance.gate.records import Records
 from conformance.gate.request import BASELINE, CANDIDATE, OFF, SIDES, Request
 from conformance.gate.sides import ReadySide, ReadySides, prepare
 from conformance.gate.speed import compare_speed
-from conformance.observations import Key, Observation
+from conformance.observations import Key, Observation, ObservationUnwritable
+from conformance.report.writing import ReportNotWritten
 from conformance.requests import DataMissing
 from conformance.subjects import Subject
 from conformance.verdict import Mode, PackageChange, Partial, Run, Side
@@ -48,8 +50,34 @@ class Outcome:
         return {**self.records["oracle"].made, **self.records[name].made}
 
 
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
+"""What a disk answers that cannot take a file."""
+
+
 def run_gate(request: Request, progress: Progress) -> Outcome:
     """Carry out a gate. Raises WrongUse and NotPossible; whatever a framework does is a check of the run."""
+    with machine_permitting():
+        return _run_gate(request, progress)
+
+
+@contextmanager
+def machine_permitting() -> Iterator[None]:
+    """Raise NotPossible, in one line, where the machine lacks a data set or its disk refuses a file."""
+    try:
+        yield
+    except (DataMissing, ObservationUnwritable, ReportNotWritten) as error:
+        raise NotPossible(str(error)) from error
+    except shutil.Error as error:  # of copying our code, with (from, to, reason) for each file
+        reason = error.args[0][0][2]
+        raise NotPossible(f"{reason}: free some space there, or set TMPDIR to another directory") from error
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        place = Path(error.filename or tempfile.gettempdir())
+        raise NotPossible(str(ObservationUnwritable.because(place, error))) from error
+
+
+def _run_gate(request: Request, progress: Progress) -> Outcome:
     started, clock = datetime.now(UTC), time.monotonic()
     request = replace(request, workloads=tuple(map(locked, request.workloads)))
     ledgers = Ledgers(request.ledger)
@@ -58,11 +86,8 @@ def run_gate(request: Request, progress: Progress) -> Outcome:
         names = ", ".join(workload.name for workload in request.workloads)
         raise WrongUse(f"{names} is written in none of {', '.join(sides.frameworks)}: name another workload")
     with _observer(request, sides, progress) as observer:
-        try:
-            _observe(request, sides, observer, progress)
-            run = _judge(request, sides, observer, ledgers, progress)
-        except DataMissing as error:
-            raise NotPossible(str(error)) from error
+        _observe(request, sides, observer, progress)
+        run = _judge(request, sides, observer, ledgers, progress)
     run = _with_plan_and_speed(run, request, sides, progress)  # now that the workers that observed have ended
     seconds = round(time.monotonic() - clock, 1)
     run = replace(run, started=started.isoformat(timespec="seconds"), seconds=seconds)
