@@ -10,7 +10,6 @@ import sys
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import cast
 
 import pytest
 from filelock import FileLock
@@ -26,7 +25,6 @@ from conformance.ending import NotPossible
 from conformance.gate.observing import Observer
 from conformance.gate.records import Records
 from conformance.gate.running import Outcome
-from conformance.gate.sides import ReadySides
 from conformance.observations import Key, ObservationUnwritable
 from conformance.worker import ObservationFailed
 from reference.workloads import MNIST_MLP
@@ -145,7 +143,7 @@ def test_what_a_gate_prints_and_writes(
 ) -> None:
     run = gate_run()
     records = {name: Records() for name in ("oracle", "baseline", "candidate")}
-    outcome = Outcome(run, cast("ReadySides", None), records)
+    outcome = Outcome(run, records)
     monkeypatch.setattr(gate_command, "run_gate", lambda request, progress: outcome)
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     report, junit = tmp_path / "report", tmp_path / "junit.xml"

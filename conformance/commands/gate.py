@@ -55,6 +55,8 @@ class GateWords:
     report: Path | None = None
     speed: str = OFF
     speed_limit: str = f"{SPEED_LIMIT:.0%}"
+    catalogue: bool = False
+    verdicts: Path | None = None
 
     def command(self) -> list[str]:
         """The command line that asks for the same gate, without report, frameworks and `--only`.
@@ -75,6 +77,7 @@ class GateWords:
             value = getattr(self, name)
             if value is not None and (name, value) != ("device", "cpu"):
                 words += [f"--{name.replace('_', '-')}", value]
+        words += ["--catalogue"] if self.catalogue else []
         words += ["--allow-builds"] if self.allow_builds else []
         return words + (["--full-environment"] if self.full_environment else [])
 
@@ -97,7 +100,9 @@ class GateWords:
             full_environment=self.full_environment,
             pass_environment=self.pass_environment,
             ledger=_file(self.ledger, "--ledger"),
-            report=_directory(self.report),
+            report=_directory(self.report, "--report"),
+            verdicts=_directory(self.verdicts, "--verdicts"),
+            catalogue=self.catalogue,
             command=tuple(self.command()),
             speed=_one_of(self.speed, (OFF, *PLANS), "--speed"),
             speed_limit=_percent(self.speed_limit, "--speed-limit"),
@@ -215,7 +220,7 @@ def _file(path: Path | None, option: str) -> Path | None:
     return path
 
 
-def _directory(path: Path | None) -> Path | None:
+def _directory(path: Path | None, option: str) -> Path | None:
     if path is not None and path.exists() and not path.is_dir():
-        raise WrongUse(f"--report {path}: a file is there already, give a directory")
+        raise WrongUse(f"{option} {path}: a file is there already, give a directory")
     return path

@@ -17,8 +17,8 @@ from typing import Any
 from conformance.census import CensusComparison, census, compare_census
 from conformance.checks import Check, Step
 from conformance.ending import NotPossible, WrongUse
-from conformance.environments import Change
-from conformance.gate import equivalence, judging
+from conformance.environments import Change, packages_changed
+from conformance.gate import equivalence, judging, kept_verdicts
 from conformance.gate.accepting import Ledgers, is_of
 from conformance.gate.execution_plan import compare_execution
 from conformance.gate.observing import Observer
@@ -26,7 +26,7 @@ from conformance.gate.plan import arbiter_plan, exchange_plan, loaded_label, loc
 from conformance.gate.progress import Progress
 from conformance.gate.records import Records
 from conformance.gate.request import BASELINE, CANDIDATE, OFF, SIDES, Request
-from conformance.gate.sides import ReadySide, ReadySides, prepare
+from conformance.gate.sides import Locks, ReadySide, ReadySides, prepare, resolved
 from conformance.gate.speed import compare_speed
 from conformance.observations import Key, Observation, ObservationUnwritable
 from conformance.report.writing import ReportNotWritten
@@ -39,10 +39,9 @@ from reference.workloads import Workload
 
 @dataclass(frozen=True)
 class Outcome:
-    """A gate's run, with its sides, and the observations of each (and of the `oracle`) for the report's figures."""
+    """A gate's run, with the observations of each side (and of the `oracle`) for the report's figures."""
 
     run: Run
-    sides: ReadySides
     records: Mapping[str, Records]
 
     def observations(self, name: str) -> dict[Key, Observation]:
@@ -78,10 +77,39 @@ def machine_permitting() -> Iterator[None]:
 
 
 def _run_gate(request: Request, progress: Progress) -> Outcome:
-    started, clock = datetime.now(UTC), time.monotonic()
     request = replace(request, workloads=tuple(map(locked, request.workloads)))
     ledgers = Ledgers(request.ledger)
-    sides = prepare(request, progress.say)
+    clock = time.monotonic()
+    locks = resolved(request, progress.say)
+    kept = request.verdicts
+    if kept is not None and (reason := kept_verdicts.why_not(request, locks)):
+        progress.say(f"no verdict is kept or taken from those kept: {reason}")
+        kept = None
+    if kept is not None and (run := kept_verdicts.find(kept, request, locks)) is not None:
+        if request.report is not None:
+            shutil.rmtree(request.report / "observations", ignore_errors=True)  # of another gate
+        return Outcome(_worded(run, request, locks), {name: Records() for name in (*SIDES, "oracle")})
+    outcome = _carried_out(request, prepare(request, locks, progress.say), ledgers, progress, clock)
+    if kept is not None:
+        try:
+            kept_verdicts.keep(kept, request, locks, outcome.run)
+        except (OSError, ObservationUnwritable) as error:
+            progress.say(f"the verdict is not kept: {error}")
+    return outcome
+
+
+def _worded(run: Run, request: Request, locks: Locks) -> Run:
+    """A run that was kept, as this request words it: why packages changed, and commands."""
+    return replace(
+        run,
+        packages_changed=tuple(map(_package_change, packages_changed(*locks))),
+        checks=tuple(_with_command(check, request.command) for check in run.checks),
+    )
+
+
+def _carried_out(request: Request, sides: ReadySides, ledgers: Ledgers, progress: Progress, clock: float) -> Outcome:
+    """The gate between sides that are ready; `clock` says since when it has been going on."""
+    started = datetime.now(UTC)
     if not any(_frameworks(sides, workload) for workload in request.workloads):
         names = ", ".join(workload.name for workload in request.workloads)
         raise WrongUse(f"{names} is written in none of {', '.join(sides.frameworks)}: name another workload")
@@ -91,7 +119,7 @@ def _run_gate(request: Request, progress: Progress) -> Outcome:
     run = _with_plan_and_speed(run, request, sides, progress)  # now that the workers that observed have ended
     seconds = round(time.monotonic() - clock, 1)
     run = replace(run, started=started.isoformat(timespec="seconds"), seconds=seconds)
-    return Outcome(run, sides, observer.records)
+    return Outcome(run, observer.records)
 
 
 @contextmanager
