@@ -225,7 +225,7 @@ def test_a_full_or_read_only_disk_is_one_line_and_status_3(
     def refuse(*arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr("conformance.gate.running.prepare", refuse)
+    monkeypatch.setattr("conformance.gate.running.resolved", refuse)
     assert call(monkeypatch, "gate", HERE, HERE, "--report", str(tmp_path)) == 3
     (line,) = capsys.readouterr().err.splitlines()
     assert "No space left on device" in line or "/tmp/x cannot be written (Read-only file system)" in line
