@@ -17,6 +17,7 @@ from conformance.checks import Step
 from conformance.ending import NotPossible, WrongUse
 from conformance.environments import Options, configured, mask
 from conformance.gate import kept
+from conformance.gate.plan import CATALOGUE
 from conformance.gate.progress import Progress
 from conformance.gate.request import BASELINE, CANDIDATE, OFF, Request, SideRequest
 from conformance.gate.running import Outcome, machine_permitting, run_gate
@@ -85,6 +86,8 @@ class GateWords:
         """What they ask for. Raises WrongUse naming the word, what is wrong with it, and what is right."""
         if self.baseline.strip() == self.candidate.strip() == "-":
             raise WrongUse("only one side can be read from standard input: give the other one a file")
+        if self.speed != OFF and CATALOGUE in self.only.split("/")[:2]:
+            raise WrongUse(f"--only {self.only} leaves nothing to time: leave --speed away")
         return Request(
             baseline=SideRequest(
                 self.baseline, self.baseline_python, _variables(self.baseline_environment, "--baseline-env")
@@ -193,8 +196,8 @@ def _frameworks(text: str) -> tuple[str, ...]:
 
 
 def _only(text: str) -> str:
-    if text and text.partition("/")[0] not in [*Step]:
-        raise WrongUse(f"--only {text!r}: start with a step: {', '.join(Step)}")
+    if text not in ("", CATALOGUE) and text.partition("/")[0] not in [*Step]:
+        raise WrongUse(f"--only {text!r}: start with a step: {', '.join(Step)}; or say {CATALOGUE}")
     return text
 
 

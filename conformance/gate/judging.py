@@ -98,10 +98,11 @@ def _failures(case: Case, records: Records) -> Iterator[Check]:
     """One break for every observation of the case's framework that could not be made."""
     for key, failure in records.failed.items():
         if (key.workload, key.framework) == (case.workload.name, case.framework) and not _is_absence(failure):
-            yield _failure(case, key, failure)
+            yield failed(case, STEP_OF[key.operation], key, failure)
 
 
-def _failure(case: Case, key: Key, failure: Failure) -> Check:
+def failed(case: Case, step: Step, key: Key, failure: Failure) -> Check:
+    """The break of an observation that could not be made."""
     if isinstance(failure, ObservationFailed):
         lines = failure.message.strip().splitlines() or [""]
         reason, kind = f"raised {failure.kind}: {lines[0]}", failure.kind
@@ -110,7 +111,7 @@ def _failure(case: Case, key: Key, failure: Failure) -> Check:
     comparison = Comparison(Verdict.BREAK, None, None, None, 0, reason)
     name = "/".join(part for part in ("observed", key.operation, key.variant) if part)
     details = {"exception": kind, "traceback": getattr(failure, "traceback", "")}
-    return file(case, STEP_OF[key.operation], name, Kind.EXACT, comparison, **details)
+    return file(case, step, name, Kind.EXACT, comparison, **details)
 
 
 def _dropped(case: Case, lacking: ReadySide) -> Check:

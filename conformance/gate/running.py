@@ -14,15 +14,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from conformance.catalogue import WORKLOAD as COMPONENTS
 from conformance.census import CensusComparison, census, compare_census
 from conformance.checks import Check, Step
 from conformance.ending import NotPossible, WrongUse
 from conformance.environments import Change, packages_changed
-from conformance.gate import equivalence, judging, kept_verdicts
+from conformance.gate import components, equivalence, judging, kept_verdicts
 from conformance.gate.accepting import Ledgers, is_of
 from conformance.gate.execution_plan import compare_execution
 from conformance.gate.observing import Observer
-from conformance.gate.plan import arbiter_plan, exchange_plan, loaded_label, locked, side_plan
+from conformance.gate.plan import CATALOGUE, arbiter_plan, exchange_plan, is_wanted, loaded_label, locked, side_plan
 from conformance.gate.progress import Progress
 from conformance.gate.records import Records
 from conformance.gate.request import BASELINE, CANDIDATE, OFF, SIDES, Request
@@ -132,7 +133,7 @@ def _observer(request: Request, sides: ReadySides, progress: Progress) -> Iterat
     with tempfile.TemporaryDirectory(prefix="conformance-") as name:
         code = stage_code(Path(name, "code"))
         directories = _directories(request, Path(name))
-        observer = Observer(directories, code, subjects, request.workloads, progress.done)
+        observer = Observer(directories, code, subjects, (*request.workloads, COMPONENTS), progress.done)
         try:
             yield observer
         finally:
@@ -159,6 +160,7 @@ def _observe(request: Request, sides: ReadySides, observer: Observer, progress: 
         for framework in _frameworks(sides, workload)
     ]
     own = [key for place in places for key in side_plan(*place, request.only)]
+    own += [key for framework in sides.frameworks for key in components.plan(request, framework)]
     exchange = [key for place in places for key in exchange_plan(*place, request.only)]
     plans, exchanges = dict.fromkeys(SIDES, own), dict.fromkeys(SIDES, exchange)
     plans["oracle"] = [
@@ -166,6 +168,7 @@ def _observe(request: Request, sides: ReadySides, observer: Observer, progress: 
         for workload in request.workloads
         for key in arbiter_plan(workload, _frameworks(sides, workload), request.device, request.seed, request.only)
     ]
+    plans["oracle"] += components.plan(request, "oracle")
     side_by_side = request.device == "cpu"
     progress.expect({name: [*plan, *exchanges.get(name, ())] for name, plan in plans.items()})
     observer.observe(plans, side_by_side=side_by_side)
@@ -188,8 +191,10 @@ def _judge(request: Request, sides: ReadySides, observer: Observer, ledgers: Led
         for workload in request.workloads
         for check in judging.judge(sides, workload, request.device, request.seed, records)
     ]
+    made += components.component_checks(request, sides, records)
     checks, problems = ledgers.accept(made, sides)
-    drifting = [] if request.only else equivalence.to_resolve(checks)
+    trained = [check for check in checks if check.workload != COMPONENTS.name]
+    drifting = [] if request.only else equivalence.to_resolve(trained)
     if drifting:
         workloads = {workload.name: workload for workload in request.workloads}
         keys = [Key(*pair, "native", "glorot", request.seed, request.device) for pair in drifting]
@@ -205,8 +210,8 @@ def _judge(request: Request, sides: ReadySides, observer: Observer, ledgers: Led
         baseline=_side(sides.baseline, records, request.device),
         candidate=_side(sides.candidate, records, request.device),
         packages_changed=tuple(map(_package_change, sides.changes)),
-        not_run=tuple(judging.not_run(records)),
-        census_comparison=_census(checks, records, partial=bool(request.only)),
+        not_run=(*judging.not_run(records), *components.absences(request, sides, records)),
+        census_comparison=_census(trained, records, partial=bool(request.only)),
         partial=Partial(len(chosen), len(checks)) if request.only else None,
         ledger=tuple(ledgers.uses(chosen)),
         warnings=(*sides.notes, *problems, *_permitted(chosen)),
@@ -230,7 +235,7 @@ def _with_plan_and_speed(run: Run, request: Request, sides: ReadySides, progress
     """The run, with what comparing the execution plans and timing both sides has shown."""
     with tempfile.TemporaryDirectory(prefix="conformance-") as name:
         code = stage_code(Path(name, "code"))
-        if request.only.partition("/")[0] in ("", Step.TRAIN):
+        if is_wanted(f"{Step.TRAIN}/plan", request.only):
             progress.say("comparing the execution plans")
             found = compare_execution(request, sides, code, Path(name))
             checks = [
@@ -257,14 +262,17 @@ def _with_command(check: Check, command: Sequence[str]) -> Check:
     """The check, if it failed, with the command that repeats it alone."""
     if not check.failed or not command:
         return check
-    only = str(check.step) if check.contract.startswith("observed/") else f"{check.step}/{check.contract}"
+    part = check.contract
+    if part.startswith("observed/"):
+        part = CATALOGUE if check.workload == COMPONENTS.name else ""
+    only = f"{check.step}/{part}".rstrip("/")
     words = [*command, "--framework", check.framework, "--only", only]
     return replace(check, details={**check.details, "command": shlex.join(words)})
 
 
 def _is_chosen(check: Check, only: str) -> bool:
     """Whether the check is among those asked for; that something could not be observed always is."""
-    return f"{check.step}/{check.contract}".startswith(only) or check.contract.startswith("observed/")
+    return is_wanted(f"{check.step}/{check.contract}", only) or check.contract.startswith("observed/")
 
 
 def _census(checks: Sequence[Check], records: Mapping[str, Records], *, partial: bool) -> CensusComparison:
