@@ -198,6 +198,32 @@ def patch(module):
 """torch.optim.SGD is deprecated, which changes nothing."""
 
 
+def slowed(share: float) -> str:
+    """Every update of torch.optim.SGD, from `zero_grad` to the end of `step`, takes `share` (0.25 is 25 %) longer."""
+    return f"""
+TARGET = "torch.optim.sgd"
+
+
+def patch(module):
+    from time import perf_counter
+
+    zero_grad, step, began = module.SGD.zero_grad, module.SGD.step, [0.0]
+
+    def timed_zero_grad(self, *args, **kwargs):
+        began[0] = perf_counter()
+        return zero_grad(self, *args, **kwargs)
+
+    def slow_step(self, *args, **kwargs):
+        result = step(self, *args, **kwargs)
+        now = perf_counter()
+        while perf_counter() < now + {share} * (now - began[0]):
+            pass
+        return result
+
+    module.SGD.zero_grad, module.SGD.step = timed_zero_grad, slow_step
+"""
+
+
 def plant(directory: Path, source: str) -> Path:
     """Write the `sitecustomize.py` of a fault into `directory`, for PYTHONPATH; returns the directory."""
     directory.mkdir(parents=True, exist_ok=True)

@@ -174,6 +174,13 @@ def test_changed_defaults_and_one_sided_errors_break(changes: dict[str, Any], co
     assert {check.verdict for check in found if check.failed and check.subjects == BOTH} == {Verdict.BREAK}
 
 
+def test_a_trap_that_raises_on_both_sides_has_not_moved() -> None:
+    raises = observed(divergences={"at-the-bound": {"raised": {"kind": "ValueError"}}})
+    del raises.tensors["Scaled/at-the-bound/gradient/x"]  # type: ignore[attr-defined]
+    (check,) = (check for check in checks(raises, raises) if "/diverges/" in check.contract)
+    assert check.verdict is Verdict.IDENTICAL
+
+
 def test_a_new_argument_is_told_and_fails_nothing() -> None:
     found = checks(observed(signature={"epsilon": "0.5", "axis": "-1", "fused": "None"}), observed())
     (check,) = (check for check in found if check.verdict is not Verdict.IDENTICAL)

@@ -172,19 +172,18 @@ def _divergence(
     """That the form of a declared divergence gives what it gave; it has no formula, so the entry's allowance serves."""
     contract = diverging(case.entry, divergence)
     ours, theirs = (side.facts["entries"][case.entry.name]["divergences"][divergence.id] for side in (observed, before))
-    kinds = [_outcome(facts) for facts in (ours, theirs)]
-    if kinds[0] != kinds[1]:
-        fault = broken(divergence.id, f"{kinds[0]} on the candidate, {kinds[1]} on the baseline")
-        return file(case, case.step, contract, Kind.EXACT, fault)
+    after, earlier = {"outcome": _outcome(ours)}, {"outcome": _outcome(theirs)}
     prefix = f"{case.entry.name}/{divergence.id}/"
     names = sorted({name for side in (observed, before) for name in side.tensors if name.startswith(prefix)})
+    if after != earlier or not names:
+        return exactly(case, case.step, contract, after, earlier)
     checks = [
-        _compared(case, contract, name.removeprefix(prefix), observed.tensors.get(name), before.tensors[name], allowed)
-        if name in before.tensors
-        else file(case, case.step, contract, Kind.EXACT, broken(name, "is new"))
+        _compared(
+            case, contract, name.removeprefix(prefix), observed.tensors.get(name), before.tensors.get(name), allowed
+        )
         for name in names
     ]
-    return max(checks, key=lambda check: check.verdict.rank, default=exactly(case, case.step, contract, kinds, kinds))
+    return max(checks, key=lambda check: check.verdict.rank)
 
 
 def _compared(
@@ -192,11 +191,12 @@ def _compared(
     contract: str,
     name: str,
     value: NDArray[Any] | None,
-    other: NDArray[Any],
+    other: NDArray[Any] | None,
     allowed: float,
 ) -> Check:
-    if value is None:
-        return file(case, case.step, contract, Kind.EXACT, broken(name, "was not observed"))
+    if value is None or other is None:
+        side = CANDIDATE if value is None else BASELINE
+        return file(case, case.step, contract, Kind.EXACT, broken(name, f"is not there on the {side}"))
     if value.dtype != other.dtype or value.shape != other.shape:
         reason = f"{value.dtype} {value.shape} where the baseline gives {other.dtype} {other.shape}"
         return file(case, case.step, contract, Kind.EXACT, broken(name, reason))
