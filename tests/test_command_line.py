@@ -19,7 +19,7 @@ from conformance.__main__ import main
 from conformance.census import NotRun
 from conformance.checks import Step, Verdict
 from conformance.commands import gate as gate_command
-from conformance.commands.run import status_of
+from conformance.commands.run import SUITE, run_suite, status_of
 from conformance.contracts import KNOWN_CONTRACTS
 from conformance.ending import NotPossible
 from conformance.gate.observing import Observer
@@ -191,6 +191,29 @@ def test_accept_adds_a_waiver_that_the_ledger_reads(
 @pytest.mark.parametrize(("status", "ours"), [(0, 0), (1, 1), (2, 3), (3, 3), (4, 2), (5, 3), (-9, 3)])
 def test_pytests_statuses(tmp_path: Path, status: int, ours: int) -> None:
     assert status_of(status, tmp_path / "verdict.json") == ours
+
+
+@pytest.mark.parametrize(
+    ("options", "chosen"),
+    [
+        (["-k", "test_imports"], False),
+        (["--framework", "torch"], False),
+        (["conformance/test_imports.py"], True),
+        (["conformance/test_imports.py::test_settings[x]"], True),
+    ],
+)
+def test_the_whole_suite_runs_unless_tests_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, options: list[str], chosen: bool
+) -> None:
+    seen: list[list[str]] = []
+
+    def start(command: list[str], check: bool) -> subprocess.CompletedProcess[str]:
+        seen.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr("conformance.commands.run.subprocess.run", start)
+    assert run_suite(tmp_path, options) == 0
+    assert (str(SUITE) not in seen[0]) is chosen
 
 
 def test_a_run_that_lacks_a_framework_could_not_be_carried_out(tmp_path: Path) -> None:

@@ -46,5 +46,5 @@ def _parallel(options: Sequence[str]) -> list[str]:
 
 def _selection(options: Sequence[str]) -> list[str]:
     """The suite's directory, unless the user names tests."""
-    chosen = any("::" in option or Path(option).name.startswith("test_") for option in options)
+    chosen = any("::" in option or Path(option).match("test_*.py") for option in options)
     return [] if chosen else [str(SUITE)]
