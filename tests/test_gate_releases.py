@@ -47,11 +47,18 @@ def named(run: Run, contract: str) -> list[Check]:
         ("tensorflow-cpu==2.20.0", "tensorflow-cpu==2.21.0"),
     ],
 )
-def test_an_upgrade_that_only_rounds(baseline: str, candidate: str) -> None:
-    run = gate(GateWords(baseline, candidate))
+def test_an_upgrade_that_only_rounds_and_is_not_run_twice(
+    baseline: str, candidate: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("PYTHONPATH", raising=False)  # brings code that no key covers
+    words = GateWords(baseline, candidate, verdicts=tmp_path)
+    run = gate(words)
     assert run.verdict in AGREE
     assert run.complete
     assert run.exit_status == 0
+    again = gate(words)
+    assert again.checks == run.checks
+    assert again.started == run.started
 
 
 @pytest.mark.environments
