@@ -15,7 +15,7 @@ from conformance.gate.records import Records
 from conformance.gate.request import Request, SideRequest
 from conformance.gate.sides import ReadySides
 from conformance.observations import Key, Observation
-from conformance.report import summary
+from conformance.report import html, markdown, summary, terminal
 from conformance.worker import WorkerFailed
 from reference.catalogue.drawing import drawn, normal
 from reference.catalogue.entries import Divergence, Entry, Family, Form
@@ -133,6 +133,17 @@ def test_a_moved_value_is_named_by_component_and_both_sides_meet_the_formula(nam
     assert guilty == {("pytorch@candidate", "oracle")}
     (component,) = summary.components(replace(gate(), checks=tuple(found)))
     assert (component.name, component.framework, component.what) == ("Scaled", "pytorch", name)
+
+
+def test_every_form_of_the_report_names_the_component() -> None:
+    place = "Scaled/inference/output"
+    moved = checks(observed(tensors={place: observed().tensors[place] * np.float32(1.001)}), observed())
+    run = replace(gate(), checks=tuple(moved))
+    assert "components that moved\n  PyTorch Scaled: drift in output, " in terminal.as_text(run)
+    assert "| Scaled | PyTorch | drift | output |" in markdown.page(run)
+    page = html.page(run, {}, {}, {})
+    assert '<h2 id="components">Components that moved</h2>' in page
+    assert "Components that moved" not in markdown.page(gate())
 
 
 def test_a_gradient_that_no_formula_decides_may_not_move_either() -> None:
