@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,15 @@ from reference.catalogue.entries import Divergence, Entry, Family
 Facts = Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Observed:
+    """A family on the candidate, on the baseline, and by its formulas."""
+
+    candidate: Observation
+    baseline: Observation
+    formulas: Observation
+
+
 def families(request: Request) -> list[Family]:
     """The families that the gate compares: all, those of a step, or that of one component."""
     if not (request.catalogue or NAME in request.only.split("/")[:2]):
@@ -58,9 +67,9 @@ def component_checks(request: Request, sides: ReadySides, records: Mapping[str, 
             yield from _failures(request, framework, family, records)
             observed = _observed(request, framework, family, records)
             if observed is not None:
-                yield _warnings(request, framework, family, *observed[:2])
+                yield _warnings(request, framework, family, observed)
                 for entry in family.entries:
-                    yield from _checks(request, framework, family, entry, *observed)
+                    yield from _checks(request, framework, family, entry, observed)
 
 
 def absences(request: Request, sides: ReadySides, records: Mapping[str, Records]) -> Iterator[NotRun]:
@@ -68,21 +77,19 @@ def absences(request: Request, sides: ReadySides, records: Mapping[str, Records]
     for framework in sides.frameworks:
         for family in families(request):
             observed = _observed(request, framework, family, records)
-            for entry in family.entries if observed is not None else ():
-                reason = _absence(*_facts(entry, observed[:2])) if observed else ""
-                if reason:
-                    what = f"{framework} {entry.name}"
-                    yield NotRun(what, reason, workload=NAME, framework=framework, variant=family.name)
+            if observed is not None:
+                for entry in family.entries:
+                    if reason := _absence(*_facts(entry, observed)):
+                        what = f"{framework} {entry.name}"
+                        yield NotRun(what, reason, workload=NAME, framework=framework, variant=family.name)
 
 
-def _observed(
-    request: Request, framework: str, family: Family, records: Mapping[str, Records]
-) -> tuple[Observation, Observation, Observation] | None:
-    """The family on the candidate, on the baseline, and by its formulas; None where one could not be observed."""
+def _observed(request: Request, framework: str, family: Family, records: Mapping[str, Records]) -> Observed | None:
+    """The family as both sides and the oracle showed it; None where one could not be observed."""
     key = Key(NAME, framework, NAME, family.name, request.seed, request.device)
     ours, theirs = (records[side].made.get(key) for side in (CANDIDATE, BASELINE))
     oracle = records["oracle"].made.get(replace(key, framework="oracle", device="cpu"))
-    return None if ours is None or theirs is None or oracle is None else (ours, theirs, oracle)
+    return None if ours is None or theirs is None or oracle is None else Observed(ours, theirs, oracle)
 
 
 def _family_case(request: Request, framework: str, family: Family, side: str, partner: str = "") -> Case:
@@ -98,13 +105,14 @@ def _failures(request: Request, framework: str, family: Family, records: Mapping
             yield failed(case, Step(family.step), key, records[side].failed[key])
 
 
-def _warnings(request: Request, framework: str, family: Family, observed: Observation, before: Observation) -> Check:
+def _warnings(request: Request, framework: str, family: Family, observed: Observed) -> Check:
     case = _family_case(request, framework, family, CANDIDATE, f"{framework}@{BASELINE}")
-    return new_warnings(case, Step(family.step), [(observed, before)])
+    return new_warnings(case, Step(family.step), [(observed.candidate, observed.baseline)])
 
 
-def _facts(entry: Entry, sides: Sequence[Observation]) -> tuple[Facts, Facts]:
-    ours, theirs = (side.facts["entries"][entry.name] for side in sides)
+def _facts(entry: Entry, observed: Observed) -> tuple[Facts, Facts]:
+    """What the candidate tells of the entry, and the baseline."""
+    ours, theirs = (side.facts["entries"][entry.name] for side in (observed.candidate, observed.baseline))
     return ours, theirs
 
 
@@ -117,29 +125,21 @@ def _absence(ours: Facts, theirs: Facts) -> str:
     return ""
 
 
-def _checks(
-    request: Request,
-    framework: str,
-    family: Family,
-    entry: Entry,
-    observed: Observation,
-    before: Observation,
-    formulas: Observation,
-) -> Iterator[Check]:
+def _checks(request: Request, framework: str, family: Family, entry: Entry, observed: Observed) -> Iterator[Check]:
     case = entry_case(family, entry, framework, f"{framework}@{BASELINE}", request.device, CANDIDATE)
-    ours, theirs = _facts(entry, (observed, before))
+    ours, theirs = _facts(entry, observed)
     if _absence(ours, theirs):
         return
     if fault := _one_sided(ours, theirs):
         yield file(case, case.step, f"{NAME}/{entry.name}/observed", Kind.EXACT, broken(entry.name, fault))
         return
-    oracle = formulas if entry.oracle is not None else None
-    found = [*contracts.pair(case, observed, before, oracle), *_arguments(case, ours, theirs)]
+    oracle = observed.formulas if entry.oracle is not None else None
+    found = [*contracts.pair(case, observed.candidate, observed.baseline, oracle), *_arguments(case, ours, theirs)]
     allowed = max((check.allowed or 0.0 for check in found if check.kind is not Kind.EXACT), default=0.0)
-    found += [_divergence(case, divergence, observed, before, allowed) for divergence in entry.divergences]
+    found += [_divergence(case, divergence, observed, allowed) for divergence in entry.divergences]
     yield from found
     if any(check.failed for check in found):
-        for side, observation in zip(SIDES, (before, observed), strict=True):
+        for side, observation in ((BASELINE, observed.baseline), (CANDIDATE, observed.candidate)):
             alone = entry_case(family, entry, framework, device=request.device, side=side)
             yield from contracts.entry(alone, observation, oracle)
 
@@ -166,21 +166,18 @@ def _arguments(case: EntryCase, ours: Facts, theirs: Facts) -> Iterator[Check]:
         yield told(case, case.step, f"{NAME}/{case.entry.name}/arguments", new, len(after))
 
 
-def _divergence(
-    case: EntryCase, divergence: Divergence, observed: Observation, before: Observation, allowed: float
-) -> Check:
+def _divergence(case: EntryCase, divergence: Divergence, observed: Observed, allowed: float) -> Check:
     """That the form of a declared divergence gives what it gave; it has no formula, so the entry's allowance serves."""
     contract = diverging(case.entry, divergence)
-    ours, theirs = (side.facts["entries"][case.entry.name]["divergences"][divergence.id] for side in (observed, before))
+    ours, theirs = (facts["divergences"][divergence.id] for facts in _facts(case.entry, observed))
     after, earlier = {"outcome": _outcome(ours)}, {"outcome": _outcome(theirs)}
     prefix = f"{case.entry.name}/{divergence.id}/"
-    names = sorted({name for side in (observed, before) for name in side.tensors if name.startswith(prefix)})
+    found, before = observed.candidate.tensors, observed.baseline.tensors
+    names = sorted(name for name in {*found, *before} if name.startswith(prefix))
     if after != earlier or not names:
         return exactly(case, case.step, contract, after, earlier)
     checks = [
-        _compared(
-            case, contract, name.removeprefix(prefix), observed.tensors.get(name), before.tensors.get(name), allowed
-        )
+        _compared(case, contract, name.removeprefix(prefix), found.get(name), before.get(name), allowed)
         for name in names
     ]
     return max(checks, key=lambda check: check.verdict.rank)

@@ -72,12 +72,13 @@ def key_of(request: Request, locks: Locks) -> str:
 
 
 def find(directory: Path, request: Request, locks: Locks) -> Run | None:
-    """The verdict kept for this gate, in the words of this request; None where there is none, or it is damaged."""
+    """The verdict kept for this gate, in the words of this request; None where there is none, or it is no gate's."""
     try:
         run = verdict_file.read(_path(directory, request, locks))
     except verdict_file.VerdictUnreadable:
         return None
-    assert run.baseline is not None
+    if run.baseline is None:
+        return None
     told = f"nothing was run: this is the verdict of {run.started}, kept in {directory}"
     return replace(
         run,
