@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from conformance.checks import Step, Verdict
-from conformance.environments import Options
+from conformance.environments import Options, list_cache
 from conformance.gate import kept_verdicts, running
 from conformance.gate.progress import Progress
 from conformance.gate.records import Records
@@ -47,7 +48,7 @@ def carried_out(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
         seen.append(request)
         return Outcome(gate(), {name: Records() for name in ("baseline", "candidate", "oracle")})
 
-    monkeypatch.setattr(running, "prepare", lambda *arguments: None)
+    monkeypatch.setattr(running, "prepared", lambda *arguments: nullcontext())
     monkeypatch.setattr(running, "_carried_out", carry_out)
     return seen
 
@@ -179,7 +180,7 @@ def test_what_could_not_be_observed_is_tried_again(
         verdict=Verdict.BREAK,
     )
     outcome = Outcome(with_checks(gate(), (failed,)), {name: Records() for name in ("baseline", "candidate", "oracle")})
-    monkeypatch.setattr(running, "prepare", lambda *arguments: None)
+    monkeypatch.setattr(running, "prepared", lambda *arguments: nullcontext())
     monkeypatch.setattr(running, "_carried_out", lambda *arguments: outcome)
     assert run(asked).exit_status == 1
     assert asked.verdicts is not None
@@ -195,3 +196,13 @@ def test_a_directory_that_cannot_be_written_costs_no_verdict(
     assert outcome.run == gate()
     assert isinstance(console.file, io.StringIO)
     assert "the verdict is not kept: [Errno 20] Not a directory" in console.file.getvalue()
+
+
+def test_environments_are_in_use_for_as_long_as_the_gate(asked: Request, monkeypatch: pytest.MonkeyPatch) -> None:
+    def carry_out(request: Request, *rest: object) -> Outcome:
+        assert [one.in_use for one in list_cache()] == [True, True]
+        return Outcome(gate(), {name: Records() for name in ("baseline", "candidate", "oracle")})
+
+    monkeypatch.setattr(running, "_carried_out", carry_out)
+    run(asked)
+    assert [one.in_use for one in list_cache()] == [False, False]

@@ -27,7 +27,7 @@ from conformance.gate.plan import CATALOGUE, arbiter_plan, exchange_plan, is_wan
 from conformance.gate.progress import Progress
 from conformance.gate.records import Records
 from conformance.gate.request import BASELINE, CANDIDATE, OFF, SIDES, Request
-from conformance.gate.sides import Locks, ReadySide, ReadySides, prepare, resolved
+from conformance.gate.sides import Locks, ReadySide, ReadySides, prepared, resolved
 from conformance.gate.speed import compare_speed
 from conformance.observations import Key, Observation, ObservationUnwritable
 from conformance.report.writing import ReportNotWritten
@@ -90,7 +90,8 @@ def _run_gate(request: Request, progress: Progress) -> Outcome:
         if request.report is not None:
             shutil.rmtree(request.report / "observations", ignore_errors=True)  # of another gate
         return Outcome(_worded(run, request, locks), {name: Records() for name in (*SIDES, "oracle")})
-    outcome = _carried_out(request, prepare(request, locks, progress.say), ledgers, progress, clock)
+    with prepared(request, locks, progress.say) as sides:
+        outcome = _carried_out(request, sides, ledgers, progress, clock)
     if kept is not None:
         try:
             kept_verdicts.keep(kept, request, locks, outcome.run)

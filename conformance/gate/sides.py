@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,8 +94,9 @@ def _require_frameworks(request: Request, locks: Locks) -> None:
         raise WrongUse(f"the sides have no framework in common ({held}): name the same framework on both")
 
 
-def prepare(request: Request, locks: Locks, report: Report) -> ReadySides:
-    """Build both sides. Raises NotPossible with the reason."""
+@contextmanager
+def prepared(request: Request, locks: Locks, report: Report) -> Iterator[ReadySides]:
+    """Both sides, built, and kept from removal until the block ends. Raises NotPossible with the reason."""
     try:
         environments = _build_both(locks, report)
     except EnvironmentFailure as error:
@@ -105,7 +107,11 @@ def prepare(request: Request, locks: Locks, report: Report) -> ReadySides:
             SIDES, (request.baseline, request.candidate), locks, environments, strict=True
         )
     ]
-    return ReadySides(sides[0], sides[1], tuple(packages_changed(*locks)), notes(locks))
+    try:
+        yield ReadySides(sides[0], sides[1], tuple(packages_changed(*locks)), notes(locks))
+    finally:
+        for environment in environments:
+            environment.release()
 
 
 def notes(locks: Locks) -> tuple[str, ...]:
