@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from conformance.checks import Check, Kind, Verdict
-from conformance.gate import components
+from conformance.gate import components, equivalence
 from conformance.gate.plan import is_wanted
 from conformance.gate.records import Records
 from conformance.gate.request import Request, SideRequest
@@ -133,6 +133,13 @@ def test_a_moved_value_is_named_by_component_and_both_sides_meet_the_formula(nam
     assert guilty == {("pytorch@candidate", "oracle")}
     (component,) = summary.components(replace(gate(), checks=tuple(found)))
     assert (component.name, component.framework, component.what) == ("Scaled", "pytorch", name)
+
+
+def test_a_component_has_no_accuracy_to_compare() -> None:
+    place = "Scaled/inference/output"
+    moved = checks(observed(tensors={place: observed().tensors[place] * np.float32(1.001)}), observed())
+    assert equivalence.to_resolve(moved) == []
+    assert equivalence.told(moved) == moved
 
 
 def test_every_form_of_the_report_names_the_component() -> None:

@@ -194,8 +194,7 @@ def _judge(request: Request, sides: ReadySides, observer: Observer, ledgers: Led
     ]
     made += components.component_checks(request, sides, records)
     checks, problems = ledgers.accept(made, sides)
-    trained = [check for check in checks if check.workload != COMPONENTS.name]
-    drifting = [] if request.only else equivalence.to_resolve(trained)
+    drifting = [] if request.only else equivalence.to_resolve(checks)
     if drifting:
         workloads = {workload.name: workload for workload in request.workloads}
         keys = [Key(*pair, "native", "glorot", request.seed, request.device) for pair in drifting]
@@ -212,7 +211,7 @@ def _judge(request: Request, sides: ReadySides, observer: Observer, ledgers: Led
         candidate=_side(sides.candidate, records, request.device),
         packages_changed=tuple(map(_package_change, sides.changes)),
         not_run=(*judging.not_run(records), *components.absences(request, sides, records)),
-        census_comparison=_census(trained, records, partial=bool(request.only)),
+        census_comparison=_census(checks, records, partial=bool(request.only)),
         partial=Partial(len(chosen), len(checks)) if request.only else None,
         ledger=tuple(ledgers.uses(chosen)),
         warnings=(*sides.notes, *problems, *_permitted(chosen)),
@@ -280,7 +279,9 @@ def _census(checks: Sequence[Check], records: Mapping[str, Records], *, partial:
     """What was judged of the candidate alone, against what was judged of the baseline alone."""
     if any(records[side].failed for side in SIDES):
         return CensusComparison(reason="not everything could be observed")
-    ours, expected = (census(check for check in checks if is_of(check, side)) for side in (CANDIDATE, BASELINE))
+    # Of a component, a side alone is judged only where it departs.
+    trained = [check for check in checks if check.workload != COMPONENTS.name]
+    ours, expected = (census(check for check in trained if is_of(check, side)) for side in (CANDIDATE, BASELINE))
     return compare_census(ours, expected, partial=partial)
 
 
