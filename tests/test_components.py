@@ -200,7 +200,8 @@ def test_a_trap_that_raises_on_both_sides_has_not_moved() -> None:
 
 
 def test_a_new_argument_is_told_and_fails_nothing() -> None:
-    found = checks(observed(signature={"epsilon": "0.5", "axis": "-1", "fused": "None"}), observed())
+    before = observed(signature={"epsilon": "0.5", "axis": "-1", "name": "'scaled'"})
+    found = checks(observed(signature={"epsilon": "0.5", "axis": "-1", "fused": "None", "name": "None"}), before)
     (check,) = (check for check in found if check.verdict is not Verdict.IDENTICAL)
     assert (check.contract, check.verdict, check.reason) == (
         "catalogue/Scaled/arguments",

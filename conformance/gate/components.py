@@ -158,7 +158,9 @@ def _arguments(case: EntryCase, ours: Facts, theirs: Facts) -> Iterator[Check]:
     """The defaults that the component ships: in its live configuration, and in its signature as far as it is known."""
     if theirs["shipped"]:
         yield exactly(case, case.step, f"{NAME}/{case.entry.name}/defaults", ours["shipped"], theirs["shipped"])
-    after, before = ours["signature"], theirs["signature"]
+    after, before = (
+        {name: default for name, default in facts["signature"].items() if name != "name"} for facts in (ours, theirs)
+    )  # what a component is called decides nothing
     if after and before:
         kept = {name: after[name] for name in before if name in after}
         yield exactly(case, case.step, f"{NAME}/{case.entry.name}/signature", kept, before)
