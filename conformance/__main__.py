@@ -44,6 +44,7 @@ ExtraIndexUrl = Annotated[
 AllowBuilds = Annotated[bool, typer.Option("--allow-builds", help="Build what has no wheel.")]
 TorchBackend = Annotated[str | None, typer.Option(metavar="NAME", help="cpu, auto, cu129, ...: as in uv.")]
 Ledger = Annotated[Path | None, typer.Option(metavar="FILE", help="Further accepted divergences.")]
+Catalogue = Annotated[bool, typer.Option("--catalogue", help="Compare the components of the catalogue too.")]
 Report = Annotated[Path | None, typer.Option(metavar="DIR", help="Write the report there.")]
 
 
@@ -96,7 +97,11 @@ def gate(
         str, typer.Option(metavar="off|quick|full", help="Time both sides: in 12 rounds of processes, or in 80.")
     ] = "off",
     speed_limit: Annotated[str, typer.Option(metavar="PERCENT", help="The slowdown that counts as none.")] = "5%",
+    catalogue: Catalogue = False,
     report: Report = None,
+    verdicts: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Take the verdict from there, or keep it there.")
+    ] = None,
     junit_xml: Annotated[Path | None, typer.Option("--junit-xml", metavar="FILE", help="Write JUnit XML.")] = None,
 ) -> None:
     """Compare two environments and say whether you may upgrade from one to the other."""
@@ -124,6 +129,8 @@ def gate(
         report=report,
         speed=speed,
         speed_limit=speed_limit,
+        catalogue=catalogue,
+        verdicts=verdicts,
     )
     raise typer.Exit(command.gate(words, junit_xml))
 

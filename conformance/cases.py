@@ -45,13 +45,18 @@ class Case:
 
     @property
     def has_oracle(self) -> bool:
-        """Whether the oracle calculates what the framework does: not where a user's module may replace any of it."""
-        return self.workload.modules.get(self.framework) == f"reference.{self.framework}"
+        """Whether the oracle calculates what the case's framework does."""
+        return has_oracle(self.workload, self.framework)
 
     @property
     def is_full(self) -> bool:
         """Whether the case belongs to the runs selected by `-m full` alone."""
         return self.variant is not None and self.variant.full
+
+
+def has_oracle(workload: Workload, framework: str) -> bool:
+    """Whether the oracle calculates what the framework does: not where a user's module may replace any of it."""
+    return workload.modules.get(framework) == f"reference.{framework}"
 
 
 def framework_cases(options: Options) -> Iterator[Case]:

@@ -16,7 +16,7 @@ from rich.console import Console
 from conformance import ledger
 from conformance.census import CensusComparison, NotRun, census, compare_census, read_census
 from conformance.checks import Check, Kind, Verdict
-from conformance.observations import Key, Observation, ObservationUnreadable, read_all
+from conformance.observations import Key, Observation, ObservationUnreadable, ObservationUnwritable, read_all
 from conformance.options import Options
 from conformance.report import terminal
 from conformance.verdict import LedgerUse, Mode, Partial, Run, Side, Throughput
@@ -90,7 +90,7 @@ class Gatherer:
         if self._options.record is not None:
             try:
                 keep(self._observations, self._options.record)
-            except OSError as error:
+            except (OSError, ObservationUnwritable) as error:
                 self._complaints.append(f"the observations cannot be kept in {self._options.record}: {error}")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

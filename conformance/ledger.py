@@ -42,9 +42,10 @@ class Cause(StrEnum):
 class Entry:
     """One accepted divergence.
 
-    `contract`, `workload`, `variant` and `device` are patterns (`*` is any). `versions` maps distributions to
-    specifiers that must all hold. `low` to `high` is the band, ends included, of the check's measured size.
-    `expires` is the last day of a waiver.
+    `contract`, `workload`, `variant` and `device` are patterns (`*` is any). `subjects` are frameworks, all of which
+    the check must be about; with the sides of a gate, `pytorch@candidate` and `pytorch@baseline`, the entry describes
+    checks between these alone. `versions` maps distributions to specifiers that must all hold. `low` to `high` is
+    the band, ends included, of the check's measured size. `expires` is the last day of a waiver.
     """
 
     id: str
@@ -70,8 +71,13 @@ class Entry:
             and fnmatchcase(check.workload, self.workload)
             and fnmatchcase(check.variant, self.variant)
             and fnmatchcase(check.device, self.device)
-            and {*self.subjects} <= {check.framework, *map(framework_of, check.subjects)}
+            and self._is_about(check)
         )
+
+    def _is_about(self, check: Check) -> bool:
+        if any("@" in subject for subject in self.subjects):
+            return self.subjects == check.subjects
+        return {*self.subjects} <= {check.framework, *map(framework_of, check.subjects)}
 
     def holds(self, check: Check) -> bool:
         """Whether the check's size lies in the entry's band."""
@@ -101,7 +107,9 @@ class RunFacts:
             versions=versions,
             steps=frozenset(check.step for check in checks),
             subjects=frozenset(
-                name for check in checks for name in (check.framework, *map(framework_of, check.subjects))
+                name
+                for check in checks
+                for name in (check.framework, *check.subjects, *map(framework_of, check.subjects))
             ),
             workloads=frozenset(check.workload for check in checks),
             variants=frozenset(check.variant for check in checks),

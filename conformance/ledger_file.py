@@ -71,10 +71,11 @@ def accept(
 ) -> str:
     """Add a waiver for a failing check to a user's ledger, made if need be; returns the new entry's id.
 
-    The waiver holds until the end of `until`, for exactly these versions (distribution to version). Its band
-    is the size measured, for rounding and statistics with a factor of two either way. What else stands in the
-    file stays, comments too. Raises LedgerError for a check that did not fail or has no size, and for a file
-    that is no ledger.
+    The waiver holds until the end of `until`, for exactly these versions (distribution to version). One for a check
+    between the sides of a gate accepts nothing else; one for a check of a single side holds on either side, wherever
+    these versions are. Its band is the size measured, for rounding and statistics with a factor of two either way.
+    What else stands in the file stays, comments too. Raises LedgerError for a check that did not fail or has no
+    size, and for a file that is no ledger.
     """
     if not check.failed:
         raise LedgerError(f"{check.id}: the check did not fail, so there is nothing to accept")
@@ -95,7 +96,7 @@ def accept(
             "id": entry_id,
             "step": str(check.step),
             "contract": check.contract,
-            "subjects": [framework_of(subject) for subject in check.subjects],
+            "subjects": _subjects_of(check),
             "workload": check.workload,
             "variant": check.variant,
             "device": check.device,
@@ -110,6 +111,11 @@ def accept(
     tables.append(table)
     _replace(path, tomlkit.dumps(document))
     return entry_id
+
+
+def _subjects_of(check: Check) -> list[str]:
+    between = sum("@" in subject for subject in check.subjects) > 1
+    return [subject if between else framework_of(subject) for subject in check.subjects]
 
 
 def _entry(table: Any, known_contracts: Collection[str]) -> Entry:

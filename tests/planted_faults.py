@@ -79,6 +79,16 @@ def patch(module):
 }
 """The loss is 1.0005 times what it ought to be."""
 
+HUBER = """
+TARGET = "torch.nn.modules.loss"
+
+
+def patch(module):
+    original = module.HuberLoss.forward
+    module.HuberLoss.forward = lambda self, input, target: original(self, input, target) * 1.001
+"""
+"""nn.HuberLoss is 1.001 times what it ought to be."""
+
 BFLOAT16 = {
     "pytorch": """
 TARGET = "torch.nn.modules.linear"
@@ -196,6 +206,32 @@ def patch(module):
     module.SGD.__init__ = __init__
 """
 """torch.optim.SGD is deprecated, which changes nothing."""
+
+
+def slowed(share: float) -> str:
+    """Every update of torch.optim.SGD, from `zero_grad` to the end of `step`, takes `share` (0.25 is 25 %) longer."""
+    return f"""
+TARGET = "torch.optim.sgd"
+
+
+def patch(module):
+    from time import perf_counter
+
+    zero_grad, step, began = module.SGD.zero_grad, module.SGD.step, [0.0]
+
+    def timed_zero_grad(self, *args, **kwargs):
+        began[0] = perf_counter()
+        return zero_grad(self, *args, **kwargs)
+
+    def slow_step(self, *args, **kwargs):
+        result = step(self, *args, **kwargs)
+        now = perf_counter()
+        while perf_counter() < now + {share} * (now - began[0]):
+            pass
+        return result
+
+    module.SGD.zero_grad, module.SGD.step = timed_zero_grad, slow_step
+"""
 
 
 def plant(directory: Path, source: str) -> Path:

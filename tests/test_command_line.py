@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import cast
 
 import pytest
 from filelock import FileLock
@@ -23,11 +24,12 @@ from conformance.commands import gate as gate_command
 from conformance.commands.run import SUITE, parallel, selection, status_of
 from conformance.contracts import KNOWN_CONTRACTS
 from conformance.ending import NotPossible
+from conformance.gate.observing import Observer
 from conformance.gate.records import Records
 from conformance.gate.running import Outcome
-from conformance.gate.sides import ReadySides
-from conformance.observations import Key
+from conformance.observations import Key, ObservationUnwritable
 from conformance.requests import request_for
+from conformance.worker import ObservationFailed
 from reference.workloads import MNIST_MLP
 from tests.planted_workers import PATIENCE_SECONDS, exchange
 from tests.synthetic_runs import conforming, make_check
@@ -69,6 +71,7 @@ def test_help_starts_without_numpy_or_a_framework() -> None:
         (["gate", "torch", "torch", "--device", "tpu"], "choose from cpu, cuda"),
         (["gate", "torch", "torch", "--framework", "jax"], "unknown framework 'jax'"),
         (["gate", "torch", "torch", "--framework", "oracle"], "a gate compares tensorflow and pytorch"),
+        (["gate", "torch", "torch", "--framework", "torch,numpy"], "a gate compares tensorflow and pytorch"),
         (["gate", "torch", "torch", "--only", "training"], "start with a step"),
         (["gate", "torch", "torch", "--fail-on", "drift,rounding"], "choose from drift, break, slower, unresolved"),
         (["gate", "torch", "torch", "--candidate-env", "PATH"], "write it as NAME=VALUE"),
@@ -144,7 +147,7 @@ def test_what_a_gate_prints_and_writes(
 ) -> None:
     run = gate_run()
     records = {name: Records() for name in ("oracle", "baseline", "candidate")}
-    outcome = Outcome(run, cast("ReadySides", None), records)
+    outcome = Outcome(run, records)
     monkeypatch.setattr(gate_command, "run_gate", lambda request, progress: outcome)
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     report, junit = tmp_path / "report", tmp_path / "junit.xml"
@@ -156,7 +159,7 @@ def test_what_a_gate_prints_and_writes(
     assert (tmp_path / "summary.md").read_text() == (report / "report.md").read_text()
     assert junit.read_text().count("<failure") == sum(check.failed for check in run.checks)
     assert call(monkeypatch, "report", str(report)) == 3
-    assert "--record" in capsys.readouterr().err
+    assert f"gate again with --report {report}" in capsys.readouterr().err
     (report / "observations" / "oracle").mkdir(parents=True)
     page = (report / "report.html").read_text()
     (report / "report.html").unlink()
@@ -319,6 +322,49 @@ def test_a_run_that_lacks_a_framework_could_not_be_carried_out(tmp_path: Path) -
     document.write_text(verdict_file.to_json(run))
     assert json.loads(document.read_text())["exit_status"] == 3
     assert status_of(1, document) == 3
+
+
+@pytest.mark.parametrize(("mode", "remedy"), [("run", "run again with --record"), ("gate", "gate again with --report")])
+def test_a_report_without_observations(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, mode: str, remedy: str
+) -> None:
+    (tmp_path / "verdict.json").write_text(verdict_file.to_json(gate_run() if mode == "gate" else conforming()))
+    assert call(monkeypatch, "report", str(tmp_path)) == 3
+    assert remedy in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ObservationUnwritable("/tmp/x.safetensors cannot be written (No space left on device)"),
+        OSError(errno.ENOSPC, "No space left on device", "/tmp/x"),
+        OSError(errno.EROFS, "Read-only file system", "/tmp/x"),
+        shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")]),
+    ],
+)
+def test_a_full_or_read_only_disk_is_one_line_and_status_3(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, error: Exception
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr("conformance.gate.running.resolved", refuse)
+    assert call(monkeypatch, "gate", HERE, HERE, "--report", str(tmp_path)) == 3
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "No space left on device" in line or "/tmp/x cannot be written (Read-only file system)" in line
+
+
+def test_a_worker_without_disk_accuses_no_framework(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = Key("mnist_mlp", "pytorch", "checkpoint_save")
+    observer = Observer({"baseline": tmp_path}, tmp_path, {"baseline": {}}, [MNIST_MLP], lambda name, key: None)
+
+    def fail(*arguments: object) -> None:
+        raise ObservationFailed("OSError", "[Errno 28] No space left on device: '/tmp/y'", "")
+
+    monkeypatch.setattr("conformance.collector.Collector.observe", fail)
+    with pytest.raises(ObservationUnwritable, match=r"baseline, pytorch checkpoint_save: .*No space left on device"):
+        observer.observe({"baseline": [key]})
+    assert observer.records["baseline"].failed == {}
 
 
 def test_a_disk_that_refuses(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

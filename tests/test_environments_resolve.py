@@ -114,6 +114,32 @@ def test_hashes_of_a_file_are_enforced(options: Options, index: str, tmp_path: P
         resolve_one(parse_side("r.txt", directory=tmp_path), options=options)
 
 
+_BACKEND = """\
+import shutil
+
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    return shutil.copy(open("wheel.txt").read(), directory).rpartition("/")[2]
+"""
+
+
+def test_a_changed_source_tree_is_another_environment(options: Options, tmp_path: Path) -> None:
+    tree = tmp_path / "ours"
+    tree.mkdir()
+    (tree / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        '[project]\nname = "torch"\nversion = "2.15.0"\n'
+    )
+    (tree / "backend.py").write_text(_BACKEND)
+    options = replace(options, indexes=offering_vision(tmp_path, options), allow_builds=True)
+    sizes = []
+    for size in (10, 2000):
+        (tree / "wheel.txt").write_text(str(make_wheel(tmp_path / f"size-{size}", "torch", "2.15.0", size=size)))
+        directory = build(resolve_one(parse_side(f"torch@{tree.as_uri()} numpy"), options=options)).directory
+        (data,) = directory.glob("lib/*/site-packages/torch/data")
+        sizes.append(data.stat().st_size)
+    assert sizes == [10, 2000]
+
+
 def test_a_wheel_by_its_address(options: Options, tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, "torch", "2.15.0+ours")
     lock = resolve_one(

@@ -13,9 +13,17 @@ from conformance.checks import Check, Verdict
 from conformance.commands.bisect import bisect
 from conformance.commands.gate import GateWords
 from conformance.gate.progress import Progress
+from conformance.gate.request import BASELINE, CANDIDATE
 from conformance.gate.running import run_gate
-from conformance.verdict import Run
-from tests.planted_faults import BFLOAT16, LABEL, LEARNING_RATE, LOSS, plant
+from conformance.gate.speed import judge_times
+from conformance.gate.timing import time_rounds, works
+from conformance.judge.timing import SPEED_LIMIT, orders
+from conformance.report.summary import components
+from conformance.subjects import Subject
+from conformance.verdict import Run, SpeedVerdict
+from conformance.worker import stage_code
+from reference.workloads import MNIST_MLP
+from tests.planted_faults import BFLOAT16, HUBER, LABEL, LEARNING_RATE, LOSS, plant, slowed
 
 HERE = f"python:{sys.executable}"
 AGREE = (Verdict.IDENTICAL, Verdict.ROUNDING)
@@ -39,11 +47,18 @@ def named(run: Run, contract: str) -> list[Check]:
         ("tensorflow-cpu==2.20.0", "tensorflow-cpu==2.21.0"),
     ],
 )
-def test_an_upgrade_that_only_rounds(baseline: str, candidate: str) -> None:
-    run = gate(GateWords(baseline, candidate))
+def test_an_upgrade_that_only_rounds_and_is_not_run_twice(
+    baseline: str, candidate: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("PYTHONPATH", raising=False)  # brings code that no key covers
+    words = GateWords(baseline, candidate, verdicts=tmp_path)
+    run = gate(words)
     assert run.verdict in AGREE
     assert run.complete
     assert run.exit_status == 0
+    again = gate(words)
+    assert again.checks == run.checks
+    assert again.started == run.started
 
 
 @pytest.mark.environments
@@ -120,3 +135,32 @@ def test_a_whole_gate_names_the_step_of_a_fault_first(
     assert run.exit_status == 1
     assert run.first_divergence is not None
     assert run.first_divergence.step == step
+
+
+@pytest.mark.full
+def test_a_fault_in_a_component_is_named_by_component(tmp_path: Path) -> None:
+    planted = (f"PYTHONPATH={plant(tmp_path, HUBER)}",)
+    run = gate(GateWords(HERE, HERE, frameworks="torch", only="objective/catalogue", candidate_environment=planted))
+    assert run.verdict is Verdict.DRIFT
+    assert [component.name for component in components(run)] == ["Huber"]
+    oracle = {check.subjects for check in run.checks if check.failed and "oracle" in check.subjects}
+    assert oracle == {("pytorch@candidate", "oracle")}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("share", [0.25, 0.10])
+def test_a_slowed_update_is_never_called_the_same(tmp_path: Path, share: float) -> None:
+    """By the whole quick plan; whether it is resolved depends on how quiet the machine is."""
+    (update,) = (work for work in works([MNIST_MLP], "pytorch") if work.benchmark.name == "train_step")
+    slow = Subject("pytorch", environment={"PYTHONPATH": str(plant(tmp_path / "slow", slowed(share)))})
+    times = time_rounds(
+        {BASELINE: {"pytorch": Subject("pytorch")}, CANDIDATE: {"pytorch": slow}},
+        {"pytorch": [update]},
+        {"pytorch": orders("quick", 0)},
+        stage_code(tmp_path / "code"),
+        tmp_path,
+        0,
+        lambda done, rounds: None,
+    )
+    (row,), _ = judge_times([update], times, SPEED_LIMIT)
+    assert row.verdict in (SpeedVerdict.SLOWER, SpeedVerdict.UNRESOLVED), row

@@ -133,6 +133,35 @@ def test_the_sides_of_a_gate_are_their_frameworks(tmp_path: Path) -> None:
     assert accepted == ["clip"]
 
 
+BETWEEN = ("tensorflow@candidate", "tensorflow@baseline")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "others"),
+    [
+        (BETWEEN, [BETWEEN[::-1], BETWEEN[:1], ("tensorflow@candidate", "oracle")]),
+        (("tensorflow@candidate", "oracle"), [BETWEEN, BETWEEN[:1], ("tensorflow",)]),
+    ],
+)
+def test_a_waiver_between_sides_accepts_nothing_of_one_side(
+    tmp_path: Path, accepted: tuple[str, ...], others: list[tuple[str, ...]]
+) -> None:
+    path = tmp_path / "new.toml"
+    failing = check(subjects=accepted)
+    accept(path, failing, "known", date(2026, 12, 31), {"tensorflow": "2.21.0"})
+    entries = load(path, KNOWN)
+    found, problems = judge(entries, failing, *(check(subjects=other) for other in others), strict=False)
+    assert found == [entries[0].id] + [None] * len(others)
+    assert problems == ()
+
+
+def test_a_waiver_of_one_side_holds_on_the_other(tmp_path: Path) -> None:
+    path = tmp_path / "new.toml"
+    accept(path, check(subjects=("tensorflow@candidate", "oracle")), "known", date(2026, 12, 31), {"keras": "3.15.1"})
+    found, _ = judge(load(path, KNOWN), check(subjects=("tensorflow@baseline", "oracle")))
+    assert found == ["accepted-objective-edge-cases-zero-probability-mnist-mlp-tensorflow-candidate-vs-oracle-cpu"]
+
+
 @pytest.mark.parametrize("measured", [15.9, 16.3, None, nan, inf])
 def test_a_size_outside_the_band_fails(tmp_path: Path, measured: float | None) -> None:
     accepted, problems = judge(entries(tmp_path, {}), check(measured=measured), strict=False)

@@ -14,8 +14,8 @@ from conformance.environments import EnvironmentFailure, SideError, packages_cha
 from conformance.gate.bisection import Bisection, Found, Probe
 from conformance.gate.progress import Progress
 from conformance.gate.request import Request
-from conformance.gate.running import run_gate
-from conformance.report.writing import ReportNotWritten, write_text
+from conformance.gate.running import machine_permitting, run_gate
+from conformance.report.writing import write_text
 from conformance.verdict import Run
 
 
@@ -71,10 +71,8 @@ def _gate(package: str, version: str, request: Request, progress: Progress) -> R
     candidate = replace(request.candidate, text=f"{package}=={version}")
     probe = replace(request, candidate=candidate, report=directory)
     outcome = run_gate(probe, progress)
-    try:
+    with machine_permitting():
         write_files(probe, outcome)
-    except ReportNotWritten as error:
-        raise NotPossible(str(error)) from error
     return outcome.run
 
 
@@ -106,4 +104,5 @@ def _answer(package: str, good: str, bad: str, found: Found | None, probes: Sequ
             "packages_changed": changes,
             "probes": [asdict(probe) for probe in probes],
         }
-        write_text(request.report / "bisect.json", json.dumps(answer, indent=1) + "\n")
+        with machine_permitting():
+            write_text(request.report / "bisect.json", json.dumps(answer, indent=1) + "\n")

@@ -17,12 +17,13 @@ from conformance.checks import Step
 from conformance.ending import NotPossible, WrongUse
 from conformance.environments import Options, configured, mask
 from conformance.gate import kept
+from conformance.gate.plan import CATALOGUE
 from conformance.gate.progress import Progress
 from conformance.gate.request import BASELINE, CANDIDATE, OFF, Request, SideRequest
-from conformance.gate.running import Outcome, run_gate
+from conformance.gate.running import Outcome, machine_permitting, run_gate
 from conformance.judge.timing import PLANS, SPEED_LIMIT
 from conformance.report import terminal
-from conformance.report.writing import ReportNotWritten, append_summary, write_report, write_text
+from conformance.report.writing import append_summary, write_report, write_text
 from conformance.subjects import DEVICES, FRAMEWORKS, framework_named, looks_secret
 from conformance.workload_files import WorkloadUnusable, find_workload
 from reference.workloads import MNIST_MLP, Workload
@@ -55,6 +56,8 @@ class GateWords:
     report: Path | None = None
     speed: str = OFF
     speed_limit: str = f"{SPEED_LIMIT:.0%}"
+    catalogue: bool = False
+    verdicts: Path | None = None
 
     def command(self) -> list[str]:
         """The command line that asks for the same gate, without report, frameworks and `--only`.
@@ -75,6 +78,7 @@ class GateWords:
             value = getattr(self, name)
             if value is not None and (name, value) != ("device", "cpu"):
                 words += [f"--{name.replace('_', '-')}", value]
+        words += ["--catalogue"] if self.catalogue else []
         words += ["--allow-builds"] if self.allow_builds else []
         return words + (["--full-environment"] if self.full_environment else [])
 
@@ -82,6 +86,8 @@ class GateWords:
         """What they ask for. Raises WrongUse naming the word, what is wrong with it, and what is right."""
         if self.baseline.strip() == self.candidate.strip() == "-":
             raise WrongUse("only one side can be read from standard input: give the other one a file")
+        if self.speed != OFF and CATALOGUE in self.only.split("/")[:2]:
+            raise WrongUse(f"--only {self.only} leaves nothing to time: leave --speed away")
         return Request(
             baseline=SideRequest(
                 self.baseline, self.baseline_python, _variables(self.baseline_environment, "--baseline-env")
@@ -97,7 +103,9 @@ class GateWords:
             full_environment=self.full_environment,
             pass_environment=self.pass_environment,
             ledger=_file(self.ledger, "--ledger"),
-            report=_directory(self.report),
+            report=_directory(self.report, "--report"),
+            verdicts=_directory(self.verdicts, "--verdicts"),
+            catalogue=self.catalogue,
             command=tuple(self.command()),
             speed=_one_of(self.speed, (OFF, *PLANS), "--speed"),
             speed_limit=_percent(self.speed_limit, "--speed-limit"),
@@ -110,10 +118,8 @@ def gate(words: GateWords, junit_xml: Path | None) -> int:
     request = words.request()
     with _alone_in(request.report), Progress() as progress:
         outcome = run_gate(request, progress)
-        try:
+        with machine_permitting():
             _write(request, outcome, junit_xml)
-        except ReportNotWritten as error:
-            raise NotPossible(str(error)) from error
     terminal.show(outcome.run, Console())
     return outcome.run.exit_status
 
@@ -135,7 +141,7 @@ def _alone_in(report: Path | None) -> Iterator[None]:
 
 
 def write_files(request: Request, outcome: Outcome) -> None:
-    """Write the report, where one was asked for. Raises ReportNotWritten."""
+    """Write the report, where one was asked for. Raises ReportNotWritten and ObservationUnwritable."""
     if request.report is not None:
         workloads = {workload.name: workload for workload in request.workloads}
         observed, before = outcome.observations(CANDIDATE), outcome.observations(BASELINE)
@@ -190,8 +196,8 @@ def _frameworks(text: str) -> tuple[str, ...]:
 
 
 def _only(text: str) -> str:
-    if text and text.partition("/")[0] not in [*Step]:
-        raise WrongUse(f"--only {text!r}: start with a step: {', '.join(Step)}")
+    if text not in ("", CATALOGUE) and text.partition("/")[0] not in [*Step]:
+        raise WrongUse(f"--only {text!r}: start with a step: {', '.join(Step)}; or say {CATALOGUE}")
     return text
 
 
@@ -217,7 +223,7 @@ def _file(path: Path | None, option: str) -> Path | None:
     return path
 
 
-def _directory(path: Path | None) -> Path | None:
+def _directory(path: Path | None, option: str) -> Path | None:
     if path is not None and path.exists() and not path.is_dir():
-        raise WrongUse(f"--report {path}: a file is there already, give a directory")
+        raise WrongUse(f"{option} {path}: a file is there already, give a directory")
     return path

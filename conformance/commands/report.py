@@ -19,11 +19,16 @@ def draw(directory: Path, names: Sequence[str]) -> int:
     if not directory.is_dir():
         raise WrongUse(f"{directory} is no directory: name one that a run or a gate wrote with --report")
     folder = directory / "observations"
-    if (directory / "verdict.json").exists() and not folder.is_dir():
-        raise NotPossible(f"{folder} is missing, so no figure can be drawn: run again with --record {folder}")
     try:
         workloads = {**WORKLOADS, **{found.name: found for found in map(find_workload, names)}}
         run = verdict_file.read(directory / "verdict.json")
+        if not folder.is_dir():
+            remedy = (
+                f"gate again with --report {directory}"
+                if run.mode is Mode.GATE
+                else f"run again with --record {folder}"
+            )
+            raise NotPossible(f"{folder} is missing, so no figure can be drawn: {remedy}")
         if run.mode is Mode.GATE:
             write_report(
                 directory, run, kept.read_side(folder, "candidate"), kept.read_side(folder, "baseline"), workloads

@@ -127,6 +127,8 @@ def _build(lock: Lock, directory: Path, on_progress: Progress | None) -> None:
         requirements = part / "requirements.txt"
         requirements.write_text(lock.install_text(), encoding="utf-8")
         install = ["pip", "install", "--python", str(part / "bin" / "python"), "--no-deps"]
+        # uv keeps what it built of a directory for as long as its pyproject.toml is the same.
+        install += [word for pin in lock.pins if pin.from_directory for word in ("--refresh-package", pin.name)]
         install += [*lock.options.arguments(), "--requirement", str(requirements)]
         variables = lock.options.indexes.environment(os.environ)
         _require_disk(lock, install, variables, directory.parent)

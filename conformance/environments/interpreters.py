@@ -17,6 +17,7 @@ from conformance.environments.uv import run_uv
 
 OLDEST = (3, 9)
 _TIME_LIMIT = 60.0
+_MOST_SAID = 120
 
 _DESCRIBE = """
 import json, platform, sys, sysconfig
@@ -96,7 +97,7 @@ def _ask(path: Path) -> dict[str, Any]:
         described: dict[str, Any] = json.loads(ended.stdout.decode(errors="replace").splitlines()[-1])
         described["version"]
     except (IndexError, KeyError, TypeError, ValueError) as error:
-        said = ", ".join(ended.stderr.decode(errors="replace").strip().splitlines()[-1:])
+        said = ended.stderr.decode(errors="replace").strip().rpartition("\n")[2][:_MOST_SAID]
         raise EnvironmentFailure(
             f"{path} does not run as a Python (status {ended.returncode}: {said or 'no message'})"
         ) from error

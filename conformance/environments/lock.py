@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,10 @@ from conformance.environments.errors import EnvironmentFailure
 from conformance.environments.indexes import Indexes, configured
 from conformance.environments.interpreters import Interpreter
 from conformance.environments.side import FRAMEWORK_DISTRIBUTIONS, Side, frameworks_in
+
+_TREE = "tree:"
+# What building and running leave in a source tree.
+_NOT_SOURCE = (".git", "__pycache__", "build", "dist")
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,11 @@ class Pin:
     requirement: str
     digests: tuple[str, ...]
     download_bytes: int
+
+    @property
+    def from_directory(self) -> bool:
+        """Whether it is built from a source tree on this machine."""
+        return any(digest.startswith(_TREE) for digest in self.digests)
 
 
 @dataclass(frozen=True)
@@ -99,6 +109,8 @@ def pin_of(package: Mapping[str, Any], hashes: Mapping[str, frozenset[str]]) -> 
     digests = tuple(f"{kind}:{value}" for file in files for kind, value in file.get("hashes", {}).items())
     if name in hashes:
         digests = _allowed(name, package.get("version", ""), digests, hashes[name])
+    if "directory" in package:
+        digests = (_content(Path(package["directory"]["path"])),)
     version = package.get("version", "unknown")
     size = max((_size(file) for file in files), default=0)
     return Pin(name, version, direct or f"{name}=={version}", digests, size)
@@ -126,6 +138,18 @@ def _direct(package: Mapping[str, Any]) -> str | None:
         vcs = package["vcs"]
         return f"{name} @ {vcs['type']}+{vcs['url']}@{vcs['commit-id']}"
     return None
+
+
+def _content(directory: Path) -> str:
+    """A digest of a source tree, by its files' sizes and times: a change makes another environment."""
+    hashed = hashlib.sha256()
+    for folder, folders, names in os.walk(directory):
+        folders[:] = sorted(name for name in folders if name not in _NOT_SOURCE and not name.endswith(".egg-info"))
+        for name in sorted(names):
+            status = Path(folder, name).lstat()
+            place = Path(folder, name).relative_to(directory)
+            hashed.update(f"{place} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return f"{_TREE}{hashed.hexdigest()}"
 
 
 def _size(file: Mapping[str, Any]) -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from conformance.cases import Case
+from conformance.cases import Case, has_oracle
 from conformance.census import NotRun
 from conformance.checks import Check, Kind, Step, Verdict
 from conformance.contracts.filing import file
 from conformance.gate.checkpoint_contracts import checkpoint_checks
 from conformance.gate.pair_contracts import new_warnings, pair_checks
-from conformance.gate.plan import STEP_OF, has_oracle
+from conformance.gate.plan import STEP_OF
 from conformance.gate.records import Failure, Records
 from conformance.gate.request import BASELINE, CANDIDATE
 from conformance.gate.side_contracts import View, side_checks
@@ -98,10 +98,11 @@ def _failures(case: Case, records: Records) -> Iterator[Check]:
     """One break for every observation of the case's framework that could not be made."""
     for key, failure in records.failed.items():
         if (key.workload, key.framework) == (case.workload.name, case.framework) and not _is_absence(failure):
-            yield _failure(case, key, failure)
+            yield failed(case, STEP_OF[key.operation], key, failure)
 
 
-def _failure(case: Case, key: Key, failure: Failure) -> Check:
+def failed(case: Case, step: Step, key: Key, failure: Failure) -> Check:
+    """The break of an observation that could not be made."""
     if isinstance(failure, ObservationFailed):
         lines = failure.message.strip().splitlines() or [""]
         reason, kind = f"raised {failure.kind}: {lines[0]}", failure.kind
@@ -110,7 +111,7 @@ def _failure(case: Case, key: Key, failure: Failure) -> Check:
     comparison = Comparison(Verdict.BREAK, None, None, None, 0, reason)
     name = "/".join(part for part in ("observed", key.operation, key.variant) if part)
     details = {"exception": kind, "traceback": getattr(failure, "traceback", "")}
-    step = Step(getattr(failure, "step", "") or STEP_OF[key.operation])
+    step = Step(getattr(failure, "step", "") or step)
     return file(case, step, name, Kind.EXACT, comparison, **details)
 
 

@@ -22,7 +22,7 @@ def thinned(observation: Observation) -> Observation:
 
 
 def keep(source: Path, directory: Path) -> None:
-    """Write the observations of `source` into `directory`, thinned. Raises OSError where the disk refuses."""
+    """Write the observations of `source` into `directory`, thinned. Raises OSError and ObservationUnwritable."""
     directory.mkdir(parents=True, exist_ok=True)
     for key, observation in observations.read_all(source).items():
         kept = thinned(observation)

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from conformance.collector import Collector
 from conformance.gate.records import Failure, Records, Unobserved
-from conformance.observations import Key
+from conformance.observations import Key, ObservationUnwritable
 from conformance.subjects import Subject
 from conformance.worker import ObservationFailed, WorkerFailed, end_all_workers
 from reference.workloads import Workload
+
+_DISK_FULL = ("No space left on device", "Disk quota exceeded", "Read-only file system")
 
 Done = Callable[[str, Key], None]
 
@@ -48,7 +50,7 @@ class Observer:
     def observe(self, plans: Mapping[str, Sequence[Key]], *, side_by_side: bool = True) -> None:
         """Observe what is planned for each name, side by side or one after the other.
 
-        Raises DataMissing where a data set is nowhere on this machine.
+        Raises DataMissing where a data set is nowhere on this machine, ObservationUnwritable where the disk refuses.
         """
         pool = ThreadPoolExecutor(len(plans) if side_by_side else 1)
         try:
@@ -82,6 +84,7 @@ class Observer:
         except Unobserved:  # what it builds on has failed, which is on record
             return
         except (ObservationFailed, WorkerFailed) as failure:
+            _require_disk(name, key, failure)
             records.failed[key] = failure
             if key.operation == "imports":
                 self._lost[name, key.framework, key.device] = failure
@@ -92,3 +95,11 @@ class Observer:
             return None
         saver = key.variant.removeprefix("from-")
         return self.records[saver].get(replace(key, operation="checkpoint_save", variant="")).tensors
+
+
+def _require_disk(name: str, key: Key, failure: Failure) -> None:
+    """Raise ObservationUnwritable where the worker failed for want of disk: that says nothing of the framework."""
+    for line in str(failure).splitlines():
+        if any(words in line for words in _DISK_FULL):
+            what = f"{name}, {key.framework} {key.operation}: {line.strip()}"
+            raise ObservationUnwritable(f"{what}; free some space, or set TMPDIR to another disk") from failure

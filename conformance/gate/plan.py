@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from conformance.cases import has_oracle
 from conformance.checks import Step
 from conformance.gate.request import SIDES
 from conformance.observations import Key
 from conformance.variants import TRAIN, Variant, complete_variant
 from reference.workloads import Workload
 
+CATALOGUE = "catalogue"
 LEARNING_RATE_ASKED = 0.25
 SPELLINGS = {"tensorflow": ("lr", "learning_rate"), "pytorch": ("lr",)}
 STEP_OF = {
@@ -29,9 +31,22 @@ STEP_OF = {
 """The step under which an operation's failure is filed."""
 
 
+def is_wanted(name: str, only: str) -> bool:
+    """Whether `only` asks for checks whose `step/contract` begins with `name`, or for a part of them."""
+    if only == CATALOGUE:
+        return f"/{CATALOGUE}/" in name
+    return name.startswith(only) or only.startswith(f"{name}/")
+
+
+def _step_of(only: str) -> str:
+    """The step asked for, or `catalogue` where no more of it is; empty for everything."""
+    step, _, contract = only.partition("/")
+    return CATALOGUE if contract.partition("/")[0] == CATALOGUE else step
+
+
 def side_plan(workload: Workload, framework: str, device: str, seed: int, only: str = "") -> Iterator[Key]:
     """The observations of one framework of one side, the quickest to tell first; those of one step with `only`."""
-    wanted = only.partition("/")[0]
+    wanted = _step_of(only)
 
     def key(operation: str, variant: str = "") -> Key:
         return Key(workload.name, framework, operation, variant, seed, device)
@@ -62,7 +77,7 @@ def variants(workload: Workload, framework: str) -> list[Variant]:
 
 def exchange_plan(workload: Workload, framework: str, device: str, seed: int, only: str = "") -> Iterator[Key]:
     """Loading the checkpoints of both sides, once these are saved."""
-    if only.partition("/")[0] in ("", Step.MODEL):
+    if _step_of(only) in ("", Step.MODEL):
         for saver in SIDES:
             yield Key(workload.name, framework, "checkpoint_load", loaded_label(saver), seed, device)
 
@@ -81,8 +96,8 @@ def arbiter_plan(
     workload: Workload, frameworks: Sequence[str], device: str, seed: int, only: str = ""
 ) -> Iterator[Key]:
     """What serves both sides: the oracle, or how far the framework strays from itself where there is none."""
-    wanted = only.partition("/")[0]
-    if wanted == Step.IMPORTS:
+    wanted = _step_of(only)
+    if wanted in (Step.IMPORTS, CATALOGUE):
         return
     if any(has_oracle(workload, framework) for framework in frameworks):
         if wanted in ("", Step.DATA):
@@ -93,11 +108,6 @@ def arbiter_plan(
         for framework in frameworks:
             if not has_oracle(workload, framework):
                 yield Key(workload.name, framework, "self_ensemble", "", seed, device)
-
-
-def has_oracle(workload: Workload, framework: str) -> bool:
-    """Whether the oracle calculates what the framework does: not where a user's module may replace any of it."""
-    return workload.modules.get(framework) == f"reference.{framework}"
 
 
 def locked(workload: Workload) -> Workload:

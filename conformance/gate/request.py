@@ -42,7 +42,9 @@ class Request:
     `frameworks` are those to compare, by default all that both sides hold. `only` limits the gate to a step, or
     to the contracts whose `step/contract` starts with it, and makes it partial. `report` is the directory of the
     report and the observations, None for none. `shared`, if given, keeps the observations of the baseline and the
-    oracle for the next gate with the same baseline. `command` is the command line that asks for this gate.
+    oracle for the next gate with the same baseline. `verdicts` is the directory in which verdicts are kept, None for
+    none. With `catalogue` the components of the catalogue are compared too. `command` is the command line that asks
+    for this gate.
     """
 
     baseline: SideRequest
@@ -58,6 +60,8 @@ class Request:
     ledger: Path | None = None
     report: Path | None = None
     shared: Path | None = None
+    verdicts: Path | None = None
+    catalogue: bool = False
     command: tuple[str, ...] = ()
     fail_on: tuple[str, ...] = FAIL_ON
     speed: str = OFF

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 import shutil
 import tempfile
@@ -13,21 +14,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from conformance.catalogue import WORKLOAD as COMPONENTS
 from conformance.census import CensusComparison, census, compare_census
 from conformance.checks import Check, Step
 from conformance.ending import NotPossible, WrongUse
-from conformance.environments import Change
-from conformance.gate import equivalence, judging
+from conformance.environments import Change, packages_changed
+from conformance.gate import components, equivalence, judging, kept_verdicts
 from conformance.gate.accepting import Ledgers, is_of
 from conformance.gate.execution_plan import compare_execution
 from conformance.gate.observing import Observer
-from conformance.gate.plan import arbiter_plan, exchange_plan, loaded_label, locked, side_plan
+from conformance.gate.plan import CATALOGUE, arbiter_plan, exchange_plan, is_wanted, loaded_label, locked, side_plan
 from conformance.gate.progress import Progress
 from conformance.gate.records import Records
 from conformance.gate.request import BASELINE, CANDIDATE, OFF, SIDES, Request
-from conformance.gate.sides import ReadySide, ReadySides, prepare
+from conformance.gate.sides import Locks, ReadySide, ReadySides, prepared, resolved
 from conformance.gate.speed import compare_speed
-from conformance.observations import Key, Observation
+from conformance.observations import Key, Observation, ObservationUnwritable
+from conformance.report.writing import ReportNotWritten
 from conformance.requests import DataMissing
 from conformance.subjects import Subject
 from conformance.verdict import Mode, PackageChange, Partial, Run, Side
@@ -37,10 +40,9 @@ from reference.workloads import Workload
 
 @dataclass(frozen=True)
 class Outcome:
-    """A gate's run, with its sides, and the observations of each (and of the `oracle`) for the report's figures."""
+    """A gate's run, with the observations of each side (and of the `oracle`) for the report's figures."""
 
     run: Run
-    sides: ReadySides
     records: Mapping[str, Records]
 
     def observations(self, name: str) -> dict[Key, Observation]:
@@ -48,25 +50,78 @@ class Outcome:
         return {**self.records["oracle"].made, **self.records[name].made}
 
 
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
+"""What a disk answers that cannot take a file."""
+
+
 def run_gate(request: Request, progress: Progress) -> Outcome:
     """Carry out a gate. Raises WrongUse and NotPossible; whatever a framework does is a check of the run."""
-    started, clock = datetime.now(UTC), time.monotonic()
+    with machine_permitting():
+        return _run_gate(request, progress)
+
+
+@contextmanager
+def machine_permitting() -> Iterator[None]:
+    """Raise NotPossible, in one line, where the machine lacks a data set or its disk refuses a file."""
+    try:
+        yield
+    except (DataMissing, ObservationUnwritable, ReportNotWritten) as error:
+        raise NotPossible(str(error)) from error
+    except shutil.Error as error:  # of copying our code, with (from, to, reason) for each file
+        reason = error.args[0][0][2]
+        raise NotPossible(f"{reason}: free some space there, or set TMPDIR to another directory") from error
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        place = Path(error.filename or tempfile.gettempdir())
+        raise NotPossible(str(ObservationUnwritable.because(place, error))) from error
+
+
+def _run_gate(request: Request, progress: Progress) -> Outcome:
     request = replace(request, workloads=tuple(map(locked, request.workloads)))
     ledgers = Ledgers(request.ledger)
-    sides = prepare(request, progress.say)
+    clock = time.monotonic()
+    locks = resolved(request, progress.say)
+    kept = request.verdicts
+    if kept is not None and (reason := kept_verdicts.why_not(request, locks)):
+        progress.say(f"no verdict is kept or taken from those kept: {reason}")
+        kept = None
+    if kept is not None and (run := kept_verdicts.find(kept, request, locks)) is not None:
+        if request.report is not None:
+            shutil.rmtree(request.report / "observations", ignore_errors=True)  # of another gate
+        return Outcome(_worded(run, request, locks), {name: Records() for name in (*SIDES, "oracle")})
+    with prepared(request, locks, progress.say) as sides:
+        outcome = _carried_out(request, sides, ledgers, progress, clock)
+    if kept is not None:
+        try:
+            kept_verdicts.keep(kept, request, locks, outcome.run)
+        except (OSError, ObservationUnwritable) as error:
+            progress.say(f"the verdict is not kept: {error}")
+    return outcome
+
+
+def _worded(run: Run, request: Request, locks: Locks) -> Run:
+    """A run that was kept, as this request words it: why packages changed, and commands."""
+    return replace(
+        run,
+        packages_changed=tuple(map(_package_change, packages_changed(*locks))),
+        checks=tuple(_with_command(check, request.command) for check in run.checks),
+    )
+
+
+def _carried_out(request: Request, sides: ReadySides, ledgers: Ledgers, progress: Progress, clock: float) -> Outcome:
+    """The gate between sides that are ready; `clock` says since when it has been going on."""
+    started = datetime.now(UTC)
     if not any(_frameworks(sides, workload) for workload in request.workloads):
         names = ", ".join(workload.name for workload in request.workloads)
         raise WrongUse(f"{names} is written in none of {', '.join(sides.frameworks)}: name another workload")
     with _observer(request, sides, progress) as observer:
-        try:
-            _observe(request, sides, observer, progress)
-            run = _judge(request, sides, observer, ledgers, progress)
-        except DataMissing as error:
-            raise NotPossible(str(error)) from error
+        _observe(request, sides, observer, progress)
+        run = _judge(request, sides, observer, ledgers, progress)
     run = _with_plan_and_speed(run, request, sides, progress)  # now that the workers that observed have ended
     seconds = round(time.monotonic() - clock, 1)
     run = replace(run, started=started.isoformat(timespec="seconds"), seconds=seconds)
-    return Outcome(run, sides, observer.records)
+    return Outcome(run, observer.records)
 
 
 @contextmanager
@@ -79,7 +134,7 @@ def _observer(request: Request, sides: ReadySides, progress: Progress) -> Iterat
     with tempfile.TemporaryDirectory(prefix="conformance-") as name:
         code = stage_code(Path(name, "code"))
         directories = _directories(request, Path(name))
-        observer = Observer(directories, code, subjects, request.workloads, progress.done)
+        observer = Observer(directories, code, subjects, (*request.workloads, COMPONENTS), progress.done)
         try:
             yield observer
         finally:
@@ -106,6 +161,7 @@ def _observe(request: Request, sides: ReadySides, observer: Observer, progress: 
         for framework in _frameworks(sides, workload)
     ]
     own = [key for place in places for key in side_plan(*place, request.only)]
+    own += [key for framework in sides.frameworks for key in components.plan(request, framework)]
     exchange = [key for place in places for key in exchange_plan(*place, request.only)]
     plans, exchanges = dict.fromkeys(SIDES, own), dict.fromkeys(SIDES, exchange)
     plans["oracle"] = [
@@ -113,6 +169,7 @@ def _observe(request: Request, sides: ReadySides, observer: Observer, progress: 
         for workload in request.workloads
         for key in arbiter_plan(workload, _frameworks(sides, workload), request.device, request.seed, request.only)
     ]
+    plans["oracle"] += components.plan(request, "oracle")
     side_by_side = request.device == "cpu"
     progress.expect({name: [*plan, *exchanges.get(name, ())] for name, plan in plans.items()})
     observer.observe(plans, side_by_side=side_by_side)
@@ -135,6 +192,7 @@ def _judge(request: Request, sides: ReadySides, observer: Observer, ledgers: Led
         for workload in request.workloads
         for check in judging.judge(sides, workload, request.device, request.seed, records)
     ]
+    made += components.component_checks(request, sides, records)
     checks, problems = ledgers.accept(made, sides)
     drifting = [] if request.only else equivalence.to_resolve(checks)
     if drifting:
@@ -152,7 +210,7 @@ def _judge(request: Request, sides: ReadySides, observer: Observer, ledgers: Led
         baseline=_side(sides.baseline, records, request.device),
         candidate=_side(sides.candidate, records, request.device),
         packages_changed=tuple(map(_package_change, sides.changes)),
-        not_run=tuple(judging.not_run(records)),
+        not_run=(*judging.not_run(records), *components.absences(request, sides, records)),
         census_comparison=_census(checks, records, partial=bool(request.only)),
         partial=Partial(len(chosen), len(checks)) if request.only else None,
         ledger=tuple(ledgers.uses(chosen)),
@@ -177,7 +235,7 @@ def _with_plan_and_speed(run: Run, request: Request, sides: ReadySides, progress
     """The run, with what comparing the execution plans and timing both sides has shown."""
     with tempfile.TemporaryDirectory(prefix="conformance-") as name:
         code = stage_code(Path(name, "code"))
-        if request.only.partition("/")[0] in ("", Step.TRAIN):
+        if is_wanted(f"{Step.TRAIN}/plan", request.only):
             progress.say("comparing the execution plans")
             found = compare_execution(request, sides, code, Path(name))
             checks = [
@@ -204,21 +262,26 @@ def _with_command(check: Check, command: Sequence[str]) -> Check:
     """The check, if it failed, with the command that repeats it alone."""
     if not check.failed or not command:
         return check
-    only = str(check.step) if check.contract.startswith("observed/") else f"{check.step}/{check.contract}"
+    part = check.contract
+    if part.startswith("observed/"):
+        part = CATALOGUE if check.workload == COMPONENTS.name else ""
+    only = f"{check.step}/{part}".rstrip("/")
     words = [*command, "--framework", check.framework, "--only", only]
     return replace(check, details={**check.details, "command": shlex.join(words)})
 
 
 def _is_chosen(check: Check, only: str) -> bool:
     """Whether the check is among those asked for; that something could not be observed always is."""
-    return f"{check.step}/{check.contract}".startswith(only) or check.contract.startswith("observed/")
+    return is_wanted(f"{check.step}/{check.contract}", only) or check.contract.startswith("observed/")
 
 
 def _census(checks: Sequence[Check], records: Mapping[str, Records], *, partial: bool) -> CensusComparison:
     """What was judged of the candidate alone, against what was judged of the baseline alone."""
     if any(records[side].failed for side in SIDES):
         return CensusComparison(reason="not everything could be observed")
-    ours, expected = (census(check for check in checks if is_of(check, side)) for side in (CANDIDATE, BASELINE))
+    # Of a component, a side alone is judged only where it departs.
+    trained = [check for check in checks if check.workload != COMPONENTS.name]
+    ours, expected = (census(check for check in trained if is_of(check, side)) for side in (CANDIDATE, BASELINE))
     return compare_census(ours, expected, partial=partial)
 
 

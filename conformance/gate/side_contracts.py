@@ -9,7 +9,7 @@ from conformance.cases import Case
 from conformance.checks import Check, Kind, Step
 from conformance.contracts import data, evaluate, imports, model, objective, train
 from conformance.contracts.filing import file
-from conformance.gate.plan import SPELLINGS, has_oracle, tutorial_label, variants
+from conformance.gate.plan import SPELLINGS, tutorial_label, variants
 from conformance.gate.records import Records, Unobserved
 from conformance.judge.comparison import broken
 from conformance.observations import Key, Observation
@@ -43,7 +43,7 @@ class View:
 
         Raises Unobserved.
         """
-        own = not has_oracle(self.case.workload, self.case.framework)
+        own = not self.case.has_oracle
         return self.oracle.get(self.key("self_ensemble")) if own else self.ensemble()
 
     def oracle_data(self) -> Observation:
@@ -56,7 +56,7 @@ class View:
         return Key(case.workload.name, case.framework, operation, variant, case.seed or 0, case.device)
 
     def _oracle_key(self, operation: str) -> Key:
-        if not has_oracle(self.case.workload, self.case.framework):
+        if not self.case.has_oracle:
             raise Unobserved(self.key(operation))
         return Key(self.case.workload.name, "oracle", operation, "", self.case.seed or 0)
 
@@ -69,7 +69,7 @@ def side_checks(view: View, threads: int) -> Iterator[Check]:
     yield from applied(alone, Step.MODEL, lambda: model.parameter_count(alone, view.of("model")))
     yield from applied(alone, Step.MODEL, lambda: model.parameter_shapes(alone, view.of("model")))
     yield from applied(alone, Step.MODEL, lambda: [model.parameters_used(alone, view.of("model"))])
-    if has_oracle(alone.workload, alone.framework):
+    if alone.has_oracle:
         yield from _reference_checks(view)
     for variant in variants(alone.workload, alone.framework):
         yield from _trained(view, variant)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +21,11 @@ from conformance.environments import (
     parse_side,
     resolve,
 )
-from conformance.gate.request import BASELINE, CANDIDATE, Request, SideRequest
+from conformance.gate.request import SIDES, Request, SideRequest
 from conformance.subjects import Subject
 
 Report = Callable[[str], None]
+Locks = tuple[Lock, Lock]
 
 
 @dataclass(frozen=True)
@@ -63,38 +65,61 @@ class ReadySides:
         ]
 
 
-def prepare(request: Request, report: Report) -> ReadySides:
-    """Resolve and build both sides. Raises WrongUse for words that make no side, NotPossible with the reason."""
+def resolved(request: Request, report: Report) -> Locks:
+    """Resolve both sides. Raises WrongUse for words that make no side, NotPossible with the reason."""
     try:
         asked = [
             parse_side(side.text, python=side.python, full_environment=request.full_environment)
             for side in (request.baseline, request.candidate)
         ]
         locks = resolve(*asked, options=request.options, on_progress=report)
-        environments = _build_both(locks, report)
     except SideError as error:
         raise WrongUse(str(error)) from error
+    except EnvironmentFailure as error:
+        raise NotPossible(str(error)) from error
+    _require_frameworks(request, locks)
+    return locks
+
+
+def _require_frameworks(request: Request, locks: Locks) -> None:
+    """Both sides hold what the request names, and at least one framework both."""
+    for name, side, lock in zip(SIDES, (request.baseline, request.candidate), locks, strict=True):
+        missing = [framework for framework in request.frameworks if framework not in lock.frameworks]
+        if missing:
+            raise NotPossible(f"the {name} ({side.label}) does not hold {', '.join(missing)}")
+    if not {*locks[0].frameworks} & {*locks[1].frameworks}:
+        held = "; ".join(
+            f"the {name} holds {', '.join(lock.frameworks)}" for name, lock in zip(SIDES, locks, strict=True)
+        )
+        raise WrongUse(f"the sides have no framework in common ({held}): name the same framework on both")
+
+
+@contextmanager
+def prepared(request: Request, locks: Locks, report: Report) -> Iterator[ReadySides]:
+    """Both sides, built, and kept from removal until the block ends. Raises NotPossible with the reason."""
+    try:
+        environments = _build_both(locks, report)
     except EnvironmentFailure as error:
         raise NotPossible(str(error)) from error
     sides = [
         _ready(name, side, lock, environment, request)
         for name, side, lock, environment in zip(
-            (BASELINE, CANDIDATE), (request.baseline, request.candidate), locks, environments, strict=True
+            SIDES, (request.baseline, request.candidate), locks, environments, strict=True
         )
     ]
-    for side in sides:
-        missing = [name for name in request.frameworks if name not in side.frameworks]
-        if missing:
-            raise NotPossible(f"the {side.name} ({side.label}) does not hold {', '.join(missing)}")
-    notes = tuple(dict.fromkeys(note for lock in locks for note in lock.notes))
-    ready = ReadySides(sides[0], sides[1], tuple(packages_changed(*locks)), notes)
-    if not ready.frameworks:
-        held = [f"the {side.name} holds {', '.join(side.frameworks)}" for side in sides]
-        raise WrongUse(f"the sides have no framework in common ({'; '.join(held)}): name the same framework on both")
-    return ready
+    try:
+        yield ReadySides(sides[0], sides[1], tuple(packages_changed(*locks)), notes(locks))
+    finally:
+        for environment in environments:
+            environment.release()
 
 
-def _build_both(locks: tuple[Lock, Lock], report: Report) -> list[Environment]:
+def notes(locks: Locks) -> tuple[str, ...]:
+    """What there is to know about how the sides were resolved."""
+    return tuple(dict.fromkeys(note for lock in locks for note in lock.notes))
+
+
+def _build_both(locks: Locks, report: Report) -> list[Environment]:
     """Build side by side, or once where both sides resolve to the same environment."""
     told = threading.Lock()
 

@@ -7,6 +7,7 @@ import platform
 import sys
 from typing import Any
 
+from .machine import cpu_model
 from .session import Session
 
 _RECORDED_VARIABLES = (
@@ -36,18 +37,9 @@ def observe(session: Session, arguments: dict[str, Any], tensors: Any) -> tuple[
         "python": sys.version.split()[0],
         "platform": platform.platform(),
         "warnings_at_start": session.warnings_at_start,
-        "cpu": _cpu_model(),
+        "cpu": cpu_model(),
         "environment": {
             name: value for name, value in sorted(os.environ.items()) if name.startswith(_RECORDED_VARIABLES)
         },
     }
     return facts, {}
-
-
-def _cpu_model() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as stream:
-            names = [line.partition(":")[2].strip() for line in stream if line.startswith("model name")]
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor() or platform.machine()

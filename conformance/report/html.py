@@ -65,6 +65,7 @@ def page(run: Run, observations: Observations, baseline: Observations, workloads
         matrix=[[cell for cell in cells if cell.step is step] for step in Step],
         divergences=first_divergences(run.checks),
         facts=summary.facts,
+        components=summary.components(run),
         unbroken=unbroken,
         flags_changed=_flags_changed(run),
         sections=illustrated,

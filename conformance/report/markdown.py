@@ -29,6 +29,7 @@ def page(run: Run) -> str:
         _changes(run),
         _steps(run),
         *_divergences(run),
+        _components(run),
         _table(
             "Accepted by the ledger",
             ("entry", "cause", "reason"),
@@ -85,6 +86,23 @@ def _divergences(run: Run) -> list[str]:
     lines += [f"- {name}: {escape(value)}" for name, value in summary.facts(first)]
     lines += ["", "```sh", _code(first.command), "```"]
     return ["\n".join(lines), _others(others)]
+
+
+def _components(run: Run) -> str:
+    rows = [
+        (
+            found.name,
+            summary.framework_name(found.framework),
+            str(found.worst.verdict),
+            found.what,
+            summary.size_text(found.worst.measured),
+            summary.size_text(found.worst.allowed),
+        )
+        for found in summary.components(run)
+    ]
+    return _table(
+        "Components that moved", ("component", "framework", "verdict", "worst in", "measured", "allowed"), rows
+    )
 
 
 def _others(found: Sequence[Divergence]) -> str:

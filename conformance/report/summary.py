@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from conformance.checks import Kind, Step, Verdict, worst
+from conformance.checks import Check, Kind, Step, Verdict, worst
 from conformance.divergence import Divergence, ratio
 from conformance.verdict import Run, SpeedVerdict
 
@@ -65,6 +65,38 @@ def _cell(run: Run, step: Step, framework: str) -> Cell:
         elements=sum(check.elements for check in mine),
         accepted=len(mine) - len(judged),
     )
+
+
+@dataclass(frozen=True)
+class Component:
+    """A component of the catalogue that departs from a gate's baseline: how often, and the worst of it."""
+
+    name: str
+    framework: str
+    failed: int
+    worst: Check
+
+    @property
+    def what(self) -> str:
+        """What the worst check compares, such as `gradient/x`."""
+        return self.worst.contract.split("/", 2)[2]
+
+
+def components(run: Run) -> list[Component]:
+    """Every component that departs from the baseline of a gate, in the order of the six steps."""
+    found: dict[tuple[Step, str, str], list[Check]] = {}
+    for check in run.checks:
+        if check.failed and check.contract.startswith("catalogue/") and sum("@" in name for name in check.subjects) > 1:
+            found.setdefault((check.step, check.contract.split("/")[1], check.framework), []).append(check)
+    order = list(Step)
+    return [
+        Component(name, framework, len(checks), max(checks, key=_departure))
+        for (_, name, framework), checks in sorted(found.items(), key=lambda item: (order.index(item[0][0]), *item[0]))
+    ]
+
+
+def _departure(check: Check) -> tuple[int, float]:
+    return check.verdict.rank, ratio(check) or 0.0
 
 
 def headline(run: Run) -> str:

@@ -14,8 +14,10 @@ from rich.text import Text
 from conformance.divergence import Divergence, first_divergences
 from conformance.report.summary import (
     Cell,
+    Component,
     cells,
     clean,
+    components,
     counted,
     duration_text,
     facts,
@@ -23,6 +25,7 @@ from conformance.report.summary import (
     headline,
     one_line,
     ratio_text,
+    size_text,
 )
 from conformance.verdict import Run
 
@@ -71,6 +74,7 @@ def show(run: Run, console: Console) -> None:
     if divergences:
         _divergence(console, divergences[0])
         _lines(console, "first divergence of the other pairs", map(_short, divergences[1:]))
+    _lines(console, "components that moved", map(_moved, components(run)))
     _lines(console, "census, fewer than expected", run.census_comparison.short)
     _lines(console, "census, more than expected", run.census_comparison.more)
     _lines(console, "accepted by the ledger", (f"{use.id} ({use.cause}): {use.reason}" for use in run.ledger))
@@ -131,6 +135,12 @@ def _divergence(console: Console, found: Divergence) -> None:
         table.add_row(name, Text(value))
     console.print(Padding(table, (0, 0, 0, 2), expand=False))
     console.print(Text(f"  {one_line(found.command, limit=2000)}"), soft_wrap=True)
+
+
+def _moved(found: Component) -> str:
+    worst = found.worst
+    size = "" if worst.measured is None else f", {size_text(worst.measured)} (allowed {size_text(worst.allowed)})"
+    return f"{framework_name(found.framework)} {found.name}: {worst.verdict} in {found.what}{size}"
 
 
 def _short(found: Divergence) -> str:
