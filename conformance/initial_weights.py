@@ -19,6 +19,6 @@ def draw(workload: Workload, seed: int) -> dict[str, NDArray[np.float32]]:
     generator = np.random.default_rng(seed)
     weights = {}
     for parameter in workload.parameters:
-        limit = math.sqrt(6 / sum(parameter.shape)) if parameter.initializer == "glorot_uniform" else 0.0
+        limit = math.sqrt(6 / sum(parameter.fans)) if parameter.initializer == "glorot_uniform" else 0.0
         weights[parameter.name] = generator.uniform(-limit, limit, parameter.shape).astype(np.float32)
     return weights

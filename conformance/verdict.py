@@ -117,8 +117,8 @@ class Partial:
     total: int
 
     def __str__(self) -> str:
-        of = f"of {self.total}" if self.total else "checks, of a selection"
-        return f"partial: {self.ran} {of}"
+        of = f" of {self.total}" if self.total else ""
+        return f"partial: {self.ran}{of}"
 
 
 @dataclass(frozen=True)

@@ -147,6 +147,12 @@ def _faults(workload: Workload) -> Iterator[str]:
         yield f"its image_shape is {shape!r}: give height and width, such as (28, 28)"
     if not isinstance(workload.parameters, tuple) or not all(isinstance(p, Parameter) for p in workload.parameters):
         yield f"its parameters are a {type(workload.parameters).__name__}: give a tuple of Parameter"
+        return
+    for parameter in workload.parameters:
+        if parameter.initializer not in ("glorot_uniform", "zeros"):
+            yield f"its parameter {parameter.name} starts by {parameter.initializer!r}: give glorot_uniform or zeros"
+        if parameter.initializer == "glorot_uniform" and len(parameter.shape) < 2:
+            yield f"its parameter {parameter.name} has one axis, so no Glorot law: let it start by zeros"
     strange = [framework for framework in workload.modules if framework not in FRAMEWORKS]
     if strange or not workload.modules:
         named = repr(strange[0]) if strange else "no framework"

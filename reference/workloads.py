@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from math import prod
 from typing import Any
 
 
@@ -14,6 +15,7 @@ from typing import Any
 class Parameter:
     """One trainable array: its name and shape here, and what each framework calls it and how it lays it out.
 
+    `initializer` is the law of its first values, `glorot_uniform` or `zeros`.
     `shape` is the Keras layout (for a dense kernel: inputs, units; for one of a convolution: height, width, inputs,
     filters). `layouts` maps a framework to the
     parameter's name there and to the axes that take this layout to the framework's: `(1, 0)` transposes.
@@ -23,6 +25,13 @@ class Parameter:
     shape: tuple[int, ...]
     initializer: str
     layouts: Mapping[str, tuple[str, tuple[int, ...]]]
+
+    @property
+    def fans(self) -> tuple[int, int]:
+        """Of a kernel: inputs and outputs of a unit, of a convolution's over all the places of its window."""
+        *window, inputs, outputs = self.shape
+        places = prod(window)
+        return places * inputs, places * outputs
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,16 @@ def test_a_name_that_is_none(name: str, message: str) -> None:
             f"{DERIVED}\nA = replace(MNIST_MLP, name='a', parameters=None)\n",
             "its parameters are a NoneType: give",
         ),
+        (
+            f"{DERIVED}\nfrom conformance import Parameter\n"
+            "A = replace(MNIST_MLP, name='a', parameters=(Parameter('a/kernel', (2, 3), 'he_normal', {}),))\n",
+            "its parameter a/kernel starts by 'he_normal': give glorot_uniform or zeros",
+        ),
+        (
+            f"{DERIVED}\nfrom conformance import Parameter\n"
+            "A = replace(MNIST_MLP, name='a', parameters=(Parameter('a/bias', (3,), 'glorot_uniform', {}),))\n",
+            "its parameter a/bias has one axis, so no Glorot law",
+        ),
         (f"{DERIVED}\nA = replace(MNIST_MLP, name='a', modules=['x'])\n", "its modules are ['x']: map each framework"),
         (f"{DERIVED}\nA = replace(MNIST_MLP, name='a', modules={{'pytorch': 1}})\n", "map each framework to a module"),
     ],

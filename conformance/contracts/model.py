@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from math import prod
 
 import numpy as np
 
@@ -69,20 +68,14 @@ def glorot_laws(workload: Workload) -> dict[str, initialisation.Law]:
     return {
         parameter.name: initialisation.ZEROS
         if parameter.initializer == "zeros"
-        else initialisation.glorot_uniform(*_fans(parameter.shape))
+        else initialisation.glorot_uniform(*parameter.fans)
         for parameter in workload.parameters
     }
 
 
 def _fan_in(parameter: Parameter, workload: Workload) -> int:
     layer = parameter.name.partition("/")[0]
-    return next(_fans(p.shape)[0] for p in workload.parameters if p.name == f"{layer}/kernel")
-
-
-def _fans(kernel: tuple[int, ...]) -> tuple[int, int]:
-    """Inputs and outputs of a unit: of a convolution's, over all the places of its window."""
-    *window, inputs, outputs = kernel
-    return prod(window) * inputs, prod(window) * outputs
+    return next(p.fans[0] for p in workload.parameters if p.name == f"{layer}/kernel")
 
 
 def initialisations(case: Case, observed: Observation) -> Iterator[Check]:

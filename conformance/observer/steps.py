@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,6 +31,22 @@ class Steps:
 
             return build(workload, preprocessing, FLOAT32)
         return build(workload, preprocessing)
+
+    def set_weights(self, model: Any, weights: Mapping[str, Any]) -> None:
+        """Give the model these weights. Raises ValueError where the workload's parameters are not the model's."""
+        shapes = {name: array.shape for name, array in self.get_weights(model).items()}
+        for name, array in weights.items():
+            if name not in shapes:
+                raise ValueError(
+                    f"the workload's parameter {name} is not in the {self.framework} model, which has "
+                    f"{', '.join(shapes)}: correct its layouts, or the model"
+                )
+            if array.shape != shapes[name]:
+                raise ValueError(
+                    f"{name} has shape {shapes[name]} in the {self.framework} model, and {array.shape} by the "
+                    "shape and axes of the workload: correct its layouts, or the model"
+                )
+        self.__getattr__("set_weights")(model, weights)
 
     def __getattr__(self, name: str) -> Any:
         for module in self._modules:
