@@ -7,8 +7,8 @@ from math import sqrt
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from conformance.judge import initialisation, rounding
 from conformance.judge.initialisation import Law, LawResult
@@ -36,7 +36,7 @@ def law_of(words: tuple[str, Any]) -> Law:
         return initialisation.uniform(size)
     if name == "zeros":
         return initialisation.ZEROS
-    distributions = {"normal": stats.norm(0, size), "truncated_normal": stats.truncnorm(-2, 2, 0, size)}
+    distributions = {"normal": scipy.stats.norm(0, size), "truncated_normal": scipy.stats.truncnorm(-2, 2, 0, size)}
     return Law(f"{name} of deviation {size:.6g}", distributions[name])
 
 
@@ -46,7 +46,7 @@ def _two_values(name: str, sample: NDArray[Any], low: float, high: float, chance
     slack = rounding.FACTOR * rounding.ulp32(max(abs(low), abs(high)))
     is_high = np.abs(values - high) <= slack
     others = int(np.count_nonzero(~is_high & ~(np.abs(values - low) <= slack)))
-    p = 0.0 if others else float(stats.binomtest(int(is_high.sum()), values.size, chance).pvalue)
+    p = 0.0 if others else float(scipy.stats.binomtest(int(is_high.sum()), values.size, chance).pvalue)
     law = f"{low:.6g} or, with chance {chance:g}, {high:.6g}"
     return LawResult(
         name=name,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 import numpy as np
-from scipy import special
+import scipy
 
 from conformance.cases import Case
 from conformance.checks import Check, Kind, Step, Verdict, Where
@@ -58,7 +58,7 @@ def loss_recomputed(case: Case, observed: Observation, oracle: Observation) -> I
     sum up to 2 at most: so twice the logits' allowance is allowed.
     """
     logits, labels = oracle.tensors["evaluate/logits"], oracle.tensors["evaluate/labels"]
-    expected = np.mean(special.logsumexp(logits, axis=1) - logits[np.arange(labels.size), labels])
+    expected = np.mean(scipy.special.logsumexp(logits, axis=1) - logits[np.arange(labels.size), labels])
     allowed = 2 * float(filing.allowance_of("evaluate/logits", oracle))
     for name, loss in observed.facts["losses"].items():
         if loss is not None:

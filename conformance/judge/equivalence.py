@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from conformance.checks import Verdict
 
@@ -107,7 +107,7 @@ def equivalent_pairs(first: ArrayLike, second: ArrayLike, margin: float = MARGIN
         return _without_spread(Equivalence.DIFFERENT, np.nan, seeds, margin, "a run ended in a non-finite accuracy")
     if a.size < MINIMUM_SEEDS:
         return _too_few(float(differences.mean()) if a.size else np.nan, seeds, margin)
-    error = 0.0 if np.ptp(differences) == 0 else float(stats.sem(differences))
+    error = 0.0 if np.ptp(differences) == 0 else float(scipy.stats.sem(differences))
     return _decide(float(differences.mean()), error, a.size - 1.0, seeds, margin)
 
 
@@ -178,12 +178,12 @@ def _without_spread(
 
 def _decide(estimate: float, error: float, freedom: float, seeds: tuple[int, int], margin: float) -> EquivalenceResult:
     """The verdict from an estimate with its standard error and degrees of freedom."""
-    reach = float(stats.t.isf(ALPHA, freedom)) * error
+    reach = float(scipy.stats.t.isf(ALPHA, freedom)) * error
     low, high = estimate - reach, estimate + reach
     if error > 0:
-        p_equivalent = float(stats.t.sf((margin - abs(estimate)) / error, freedom))
+        p_equivalent = float(scipy.stats.t.sf((margin - abs(estimate)) / error, freedom))
         # Each test alone misses with P(t' < t_crit), t' noncentral; both together at most with twice that.
-        missed = float(stats.nct.cdf(stats.t.isf(ALPHA, freedom), freedom, margin / error))
+        missed = float(scipy.stats.nct.cdf(scipy.stats.t.isf(ALPHA, freedom), freedom, margin / error))
         power = max(0.0, 1 - 2 * missed)
     else:
         p_equivalent, power = float(abs(estimate) >= margin), 1.0

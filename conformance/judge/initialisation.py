@@ -15,8 +15,8 @@ from math import sqrt
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 ALPHA = 1e-6
 
@@ -36,7 +36,7 @@ def uniform(limit: float) -> Law:
     """Uniform on ±limit. Raises ValueError where the limit is not positive."""
     if not limit > 0:
         raise ValueError(f"a uniform law needs a positive limit, not {limit}")
-    return Law(f"uniform ±{limit:.6g}", stats.uniform(-limit, 2 * limit))
+    return Law(f"uniform ±{limit:.6g}", scipy.stats.uniform(-limit, 2 * limit))
 
 
 def glorot_uniform(fan_in: int, fan_out: int) -> Law:
@@ -125,7 +125,7 @@ def _p_values(values: NDArray[np.float64], distribution: Any) -> dict[str, float
     second, fourth = distribution.moment(2), distribution.moment(4)
     z = (np.mean(values**2) - second) / sqrt((fourth - second**2) / values.size)
     return {
-        "Kolmogorov-Smirnov": float(stats.kstest(values, distribution.cdf).pvalue),
+        "Kolmogorov-Smirnov": float(scipy.stats.kstest(values, distribution.cdf).pvalue),
         "largest value": float(min(1.0, inside) ** values.size),
-        "mean square": float(2 * stats.norm.sf(abs(z))),
+        "mean square": float(2 * scipy.stats.norm.sf(abs(z))),
     }

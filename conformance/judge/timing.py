@@ -16,8 +16,8 @@ from math import exp, inf, log, sqrt
 from random import Random
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from conformance.judge.signed_rank import BOUND, Shift, signed_rank
 from conformance.verdict import SpeedVerdict
@@ -166,9 +166,9 @@ def _detectable(change: Shift) -> float:
     if change.low_at_level == -inf or change.low == -inf:
         return inf
     freedom = change.size - 1
-    error = (change.high - change.low) / (2 * float(special.stdtrit(freedom, 1 - BOUND)))
+    error = (change.high - change.low) / (2 * float(scipy.special.stdtrit(freedom, 1 - BOUND)))
     reach = change.estimate - change.low_at_level
     # The reach is itself an estimate: as for a noncentral t, its scatter adds to that of the shift.
     scatter = error * sqrt(1 + (reach / error) ** 2 / (2 * freedom)) if error else 0.0
-    seen = reach + float(special.ndtri(POWER)) * scatter
+    seen = reach + float(scipy.special.ndtri(POWER)) * scatter
     return max(exp(seen) - 1, MINIMUM_CHANGE)
