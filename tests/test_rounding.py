@@ -15,11 +15,8 @@ from conformance.checks import Kind, Step, Verdict
 from conformance.judge import predictions
 from conformance.judge.predictions import compare_accuracies
 from conformance.judge.rounding import FACTOR, Allowance, allowances, compare, compare_pair, ulp32
-from conformance.judge.self_consistency import allowances_from_runs
-from conformance.observer.moving import moved
-from reference.oracle import ensemble
-from reference.oracle.arithmetic import EXACT, FLOAT32, Arithmetic, RandomRounding
-from tests.oracle_runs import Tensors, arguments, float32, oracle, run_in
+from reference.oracle.arithmetic import FLOAT32, Arithmetic, RandomRounding
+from tests.oracle_runs import Tensors, float32, oracle, run_in
 
 SEEDS = 20
 SHORT = 32
@@ -382,76 +379,3 @@ def test_accuracies_may_differ_by_the_ties() -> None:
     assert compare_accuracies("accuracy", 0.8606, 0.8604, 10_000, 1).verdict is Verdict.DRIFT
     for wrong in (0.86045, np.nan, 1.5, -0.5):
         assert compare_accuracies("accuracy", wrong, 0.8604, 10_000, 1).verdict is Verdict.BREAK
-
-
-# Self-consistency
-
-
-def moved_runs(steps: int) -> tuple[Tensors, list[Tensors]]:
-    """A run in float64, and 16 from moved inputs and weights, as of a framework that has float64."""
-    start = arguments(0, steps)
-    runs = []
-    for run in range(16):
-        generator = np.random.default_rng(run)
-        weights = start["initial_weights"]
-        runs.append(
-            ensemble.observe(
-                EXACT,
-                **{
-                    **start,
-                    "inputs": moved(start["inputs"][: 64 * steps], generator),
-                    "test_inputs": moved(start["test_inputs"], generator),
-                    "initial_weights": {
-                        name: moved(values, generator, values.shape[0] if values.ndim == 2 else 0)
-                        for name, values in weights.items()
-                    },
-                },
-            )
-        )
-    return ensemble.observe(EXACT, **start), runs
-
-
-def test_self_consistency_allows_float32_and_catches_a_wrong_learning_rate() -> None:
-    unmoved, runs = moved_runs(16)
-    allowed = allowances_from_runs(unmoved, runs)
-    right = run_in(FLOAT32, 0, 16)
-    wrong = run_in(FLOAT32, 0, 16, learning_rate=0.01 * 1.001)
-    for name in unmoved:
-        result = compare(name, right[name], unmoved[name], allowed[name])
-        assert result.verdict is Verdict.ROUNDING, result.reason
-    for name in ("objective/updated/hidden/bias", "objective/updated/output/bias"):
-        assert compare(name, wrong[name], unmoved[name], allowed[name]).verdict is Verdict.DRIFT
-
-
-def test_moves_are_half_an_ulp_and_keep_zeros() -> None:
-    generator = np.random.default_rng(0)
-    values = np.array([0.0, 1.0, -3.0, 1e-20], np.float32).repeat(200)
-    result = moved(values, generator)
-    assert (result[:200] == 0).all()
-    distance = np.abs(result - values)[200:] / ulp32(values[200:])
-    assert 0.49 < distance.max() <= 0.5
-    assert np.std(result[200:400] - 1) == pytest.approx(2.0**-23 / np.sqrt(12), rel=0.1)
-
-
-def test_moved_kernels_give_the_random_walk_of_a_float32_sum() -> None:
-    length, units = 400, 4000
-    inputs = np.random.default_rng(1).normal(size=length)
-    kernel = np.repeat(np.random.default_rng(2).normal(size=(length, 1)), units, axis=1).astype(np.float32)
-    terms = inputs * kernel[:, 0].astype(np.float64)
-    error = inputs @ moved(kernel, np.random.default_rng(3), length) - terms.sum()
-    walk = (2.0**-24 / np.sqrt(3)) ** 2 * (length * terms.sum() ** 2 / 3 + length * np.sum(terms**2) / 2)
-    assert error.var() == pytest.approx(walk, rel=0.1)
-
-
-def test_too_few_or_unlike_runs_are_refused() -> None:
-    run = {"x": ONE}
-    with pytest.raises(ValueError, match="15 runs where 16"):
-        allowances_from_runs(run, [run] * 15)
-    with pytest.raises(ValueError, match="x is missing"):
-        allowances_from_runs(run, [run] * 15 + [{}])
-    with pytest.raises(ValueError, match="another shape"):
-        allowances_from_runs(run, [run] * 15 + [{"x": np.ones(2)}])
-    with pytest.raises(ValueError, match="x is empty"):
-        allowances_from_runs({"x": np.ones(0)}, [{"x": np.ones(0)}] * 16)
-    with pytest.raises(ValueError, match="not finite"):
-        allowances_from_runs(run, [run] * 15 + [{"x": np.array([np.nan])}])

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
-from conformance.cases import Case, has_oracle
+from conformance.cases import Case
 from conformance.census import NotRun
 from conformance.checks import Check, Kind, Step, Verdict
 from conformance.contracts.filing import file
@@ -34,16 +33,10 @@ def judge(
     """Every check of a workload: failures first, then each side's own, then those between the sides."""
     for framework in sides.frameworks:
         if framework in workload.modules:
-            checks = _framework_checks(sides, workload, framework, device, seed, records)
-            yield from checks if has_oracle(workload, framework) else map(_self_consistent, checks)
+            yield from _framework_checks(sides, workload, framework, device, seed, records)
     for lacking, framework in sides.lone_frameworks():
         if framework in workload.modules:
             yield _dropped(Case(workload, framework, device, side=lacking.name), lacking)
-
-
-def _self_consistent(check: Check) -> Check:
-    """A check by an allowance that the framework gave itself never counts as conformance to an oracle."""
-    return replace(check, kind=Kind.SELF_CONSISTENCY) if check.kind is Kind.ROUNDING else check
 
 
 def _framework_checks(

@@ -14,15 +14,14 @@ Checks with such an allowance are of kind `self-consistency`, and say nothing ab
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.judge.rounding import DEVIATION, Allowance, allowances
+from conformance.judge.rounding import DEVIATION
 
-RUNS = 16
 FLOAT32 = f"{DEVIATION}float32/"
 
 
@@ -34,28 +33,3 @@ def with_float32(deviations: Mapping[str, NDArray[Any]], observed: Mapping[str, 
         else values
         for name, values in deviations.items()
     }
-
-
-def allowances_from_runs(
-    unmoved: Mapping[str, NDArray[Any]],
-    runs: Sequence[Mapping[str, NDArray[Any]]],
-    series: Sequence[str] = ("train/losses", "train/epoch_losses"),
-) -> dict[str, Allowance]:
-    """The allowance of every tensor of the unmoved run, with the moved runs for an ensemble's members.
-
-    Raises ValueError for fewer than 16 runs (they would understate it), for a tensor that a run lacks or has
-    in another shape, and for one that is empty or not finite.
-    """
-    if len(runs) < RUNS:
-        raise ValueError(f"{len(runs)} runs where {RUNS} are needed for an allowance")
-    deviations = {}
-    for name, values in unmoved.items():
-        if any(name not in run or run[name].shape != values.shape for run in runs):
-            raise ValueError(f"{name} is missing, or has another shape, in one of the moved runs")
-        if not values.size:
-            raise ValueError(f"{name} is empty: no allowance can be made from it")
-        differences = np.stack([np.abs(np.asarray(run[name], np.float64) - values) for run in runs])
-        if name not in series:
-            differences = differences.reshape(len(runs), -1).max(axis=1)
-        deviations[DEVIATION + name] = differences
-    return allowances({**unmoved, **deviations})
