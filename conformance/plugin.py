@@ -115,7 +115,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave long runs to their markers and timing to `--benchmark-only`; put the slowest groups first."""
-    for marker in ("full", "catalogue", "compiled", "environments", "trial"):
+    for marker in ("full", "catalogue", "compiled", "environments", "timing", "trial"):
         if marker not in (config.option.markexpr or ""):
             _deselect(config, items, marker)
     if not config.getoption("benchmark_only", False):

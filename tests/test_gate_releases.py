@@ -147,7 +147,7 @@ def test_a_fault_in_a_component_is_named_by_component(tmp_path: Path) -> None:
     assert oracle == {("pytorch@candidate", "oracle")}
 
 
-@pytest.mark.full
+@pytest.mark.timing
 @pytest.mark.parametrize("share", [0.25, 0.10])
 def test_a_slowed_update_is_never_called_the_same(tmp_path: Path, share: float) -> None:
     """By the whole quick plan; whether it is resolved depends on how quiet the machine is."""
