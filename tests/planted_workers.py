@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -129,3 +132,12 @@ def interpreter(path: Path, before: str = "") -> str:
     path.write_text(f'#!/bin/sh\n{before}\nexec "{sys.executable}" "$@"\n')
     path.chmod(0o755)
     return str(path)
+
+
+def interrupt(run: subprocess.Popen[str]) -> str:
+    """Send a session of processes what Ctrl-C in a terminal sends it, and give what it printed until it ended."""
+    os.killpg(run.pid, signal.SIGINT)
+    try:
+        return run.communicate(timeout=PATIENCE_SECONDS)[0]
+    finally:
+        run.kill()

@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -31,7 +30,7 @@ from conformance.observations import Key, ObservationUnwritable
 from conformance.requests import request_for
 from conformance.worker import ObservationFailed
 from reference.workloads import MNIST_MLP
-from tests.planted_workers import PATIENCE_SECONDS, exchange
+from tests.planted_workers import exchange, interrupt
 from tests.synthetic_runs import conforming, make_check
 from tests.synthetic_runs import gate as gate_run
 
@@ -289,8 +288,7 @@ def test_ctrl_c_in_a_run_leaves_no_process_and_no_file(tmp_path: Path) -> None:
             start_new_session=True,
         ) as run:
             worker = calls.answer()
-            os.killpg(run.pid, signal.SIGINT)  # as a terminal does
-            output, _ = run.communicate(timeout=PATIENCE_SECONDS)
+            output = interrupt(run)
             worker.wait_for_end()
     assert run.returncode == 3, output
     assert list((tmp_path / "temporary").iterdir()) == []

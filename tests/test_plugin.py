@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import venv
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 
 from conformance import verdict_file
-from tests.planted_workers import PATIENCE_SECONDS, exchange
+from tests.planted_workers import exchange, interrupt
 
 pytest_plugins = ["pytester"]
 
@@ -78,8 +77,6 @@ class Suite:
         self.temporary = pytester.mkdir("temporary")
         monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(self.packages), str(ROOT)]))
         monkeypatch.setenv("TMPDIR", str(self.temporary))
-        for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
-            monkeypatch.delenv(name)
         monkeypatch.setattr("tempfile.tempdir", None)
         monkeypatch.syspath_prepend(str(ROOT))
         self.write("test_imports", SUITE)
@@ -482,8 +479,7 @@ def test_ctrl_c_leaves_no_process_and_no_file(suite: Suite, options: list[str]) 
             start_new_session=True,
         ) as run:
             worker = calls.answer()
-            os.killpg(run.pid, signal.SIGINT)  # as a terminal does
-            output, _ = run.communicate(timeout=PATIENCE_SECONDS)
+            output = interrupt(run)
             worker.wait_for_end()
     assert run.returncode == pytest.ExitCode.INTERRUPTED
     assert "KeyboardInterrupt" in output
