@@ -247,7 +247,10 @@ def test_what_a_worker_started_ends_with_it(planted: Planted, end: str) -> None:
         calls.answer().wait_for_end()
 
 
-def test_ending_does_not_wait_for_a_process_that_left_the_group(planted: Planted) -> None:
+def test_ending_does_not_wait_for_a_process_that_left_the_group(
+    planted: Planted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conformance.worker.GRACE_SECONDS", 0.1)
     planted.operation(
         """
         if os.fork() == 0:
