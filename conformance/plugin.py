@@ -50,16 +50,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_OPTIONS] = read_options(config)
     if not _is_xdist_worker(config):
         config.stash[_DIRECTORY] = Path(tempfile.mkdtemp(prefix="conformance-"))
+        # A cleanup, because a hook is not called where that of another plugin raises.
+        config.add_cleanup(lambda: shutil.rmtree(config.stash[_DIRECTORY], ignore_errors=True))
         gatherer = Gatherer(config, config.stash[_OPTIONS], config.stash[_DIRECTORY])
         config.pluginmanager.register(gatherer, "conformance-gatherer")
     else:
         config.stash[_DIRECTORY] = Path(config.workerinput["conformance_directory"])  # type: ignore[attr-defined]
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Remove the run's directory."""
-    if _DIRECTORY in config.stash and not _is_xdist_worker(config):
-        shutil.rmtree(config.stash[_DIRECTORY], ignore_errors=True)
 
 
 class XdistHooks:
