@@ -259,8 +259,11 @@ class Worker:
 def _start(subject: Subject, code: Path, log: Path) -> subprocess.Popen[bytes]:
     # -I takes PYTHONUNBUFFERED away with the rest, hence -u.
     isolation = ["-I", "-u"] if subject.is_built_in else []
-    variables = subject.worker_environment()
+    # Frameworks leave files where they are killed, and cache what they compile: all that goes with the run.
+    temporary = log.parent / "temporary"
+    variables = subject.worker_environment({**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))})
     try:
+        temporary.mkdir(exist_ok=True)
         stderr = log.open("ab")
     except OSError as error:
         raise WorkerFailed(

@@ -341,6 +341,14 @@ def test_the_environment_is_the_callers_then_the_pins_then_the_sides_own(
     }
 
 
+def test_temporary_files_lie_beside_the_log(planted: Planted) -> None:
+    planted.operation("import tempfile\nreturn {'directory': tempfile.mkdtemp()}, {}")
+    with planted.start() as worker:
+        made = Path(worker.request("imports").facts["directory"])
+    assert made.parent == planted.log.parent / "temporary"
+    assert made.is_dir()
+
+
 SECRETS = {
     "GITHUB_TOKEN": "x",
     "AWS_SECRET_ACCESS_KEY": "x",
