@@ -74,7 +74,8 @@ def stage_code(directory: Path) -> Path:
 class Worker:
     """A running worker. Use it as a context manager, or call `close`.
 
-    `code` is the directory that `stage_code` filled; the worker's stderr goes to `log`.
+    `code` is the directory that `stage_code` filled, beside which the worker's temporary files lie; its stderr goes
+    to `log`.
     Raises WorkerFailed if the process cannot be started or does not answer.
     """
 
@@ -259,8 +260,8 @@ class Worker:
 def _start(subject: Subject, code: Path, log: Path) -> subprocess.Popen[bytes]:
     # -I takes PYTHONUNBUFFERED away with the rest, hence -u.
     isolation = ["-I", "-u"] if subject.is_built_in else []
-    # Frameworks leave files where they are killed, and cache what they compile: all that goes with the run.
-    temporary = log.parent / "temporary"
+    # Frameworks leave files where they are killed, and cache what they compile: all that goes with the run's code.
+    temporary = code.parent / "temporary"
     variables = subject.worker_environment({**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))})
     try:
         temporary.mkdir(exist_ok=True)

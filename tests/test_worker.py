@@ -341,11 +341,11 @@ def test_the_environment_is_the_callers_then_the_pins_then_the_sides_own(
     }
 
 
-def test_temporary_files_lie_beside_the_log(planted: Planted) -> None:
+def test_temporary_files_lie_beside_the_code(planted: Planted) -> None:
     planted.operation("import tempfile\nreturn {'directory': tempfile.mkdtemp()}, {}")
     with planted.start() as worker:
         made = Path(worker.request("imports").facts["directory"])
-    assert made.parent == planted.log.parent / "temporary"
+    assert made.parent == planted.code.parent / "temporary"
     assert made.is_dir()
 
 
