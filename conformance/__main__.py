@@ -137,9 +137,15 @@ def gate(
 
 @app.command(epilog=_STATUS)
 def bisect(
-    package: Annotated[str, typer.Argument(metavar="PACKAGE", help="Such as torch or tensorflow-cpu.")],
+    package: Annotated[str, typer.Argument(metavar="PACKAGE", help="Such as torch, tensorflow-cpu or keras.")],
     good: Annotated[str, typer.Argument(metavar="GOOD", help="A release whose results are right.")],
-    bad: Annotated[str, typer.Argument(metavar="BAD", help="A release that departs from it.")],
+    bad: Annotated[str, typer.Argument(metavar="BAD", help="A newer or an older one that departs from it.")],
+    beside: Annotated[
+        str,
+        typer.Option(
+            "--with", metavar="REQUIREMENTS", help="Installed with every release; for Keras, by default, TensorFlow."
+        ),
+    ] = "",
     workload: Workloads = None,
     device: Device = "cpu",
     framework: Framework = "",
@@ -160,8 +166,8 @@ def bisect(
     from conformance.commands.gate import GateWords
 
     words = GateWords(
-        baseline=f"{package}=={good}",
-        candidate=f"{package}=={bad}",
+        baseline=good,
+        candidate=bad,
         workloads=tuple(workload or ()),
         device=device,
         frameworks=framework,
@@ -176,7 +182,7 @@ def bisect(
         ledger=ledger,
         report=report,
     )
-    raise typer.Exit(command.bisect(package, good, bad, words, include_pre=pre, include_yanked=yanked))
+    raise typer.Exit(command.bisect(package, good, bad, words, beside=beside, include_pre=pre, include_yanked=yanked))
 
 
 @app.command()

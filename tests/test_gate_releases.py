@@ -84,7 +84,7 @@ def test_keras_3_breaks_the_old_spelling_of_the_learning_rate() -> None:
 @pytest.mark.environments
 def test_bisection_finds_the_first_release_with_keras_3(tmp_path: Path) -> None:
     words = GateWords("tensorflow-cpu==2.14.1", "tensorflow-cpu==2.18.0", only="objective", report=tmp_path)
-    status = bisect("tensorflow-cpu", "2.14.1", "2.18.0", words, include_pre=False, include_yanked=False)
+    status = bisect("tensorflow-cpu", "2.14.1", "2.18.0", words, beside="", include_pre=False, include_yanked=False)
     answer = json.loads((tmp_path / "bisect.json").read_text())
     assert status == 1
     assert answer["found"]["first_bad"] == "2.16.1"

@@ -9,6 +9,7 @@ environments = [build(lock) for lock in locks]
 from conformance.environments.build import Environment, build
 from conformance.environments.cache import CachedEnvironment, clear_cache, list_cache
 from conformance.environments.changes import Change, packages_changed
+from conformance.environments.companions import companion, held
 from conformance.environments.errors import EnvironmentFailure, SideError
 from conformance.environments.indexes import Indexes, configured, mask
 from conformance.environments.lock import Lock, Options
@@ -30,7 +31,9 @@ __all__ = [
     "SideError",
     "build",
     "clear_cache",
+    "companion",
     "configured",
+    "held",
     "list_cache",
     "mask",
     "packages_changed",
