@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from conformance.ending import WRONG_USE, Ended
+from conformance.termination import TERMINATED, sigterm_interrupts
 
 app = typer.Typer(
     name="conformance",
@@ -263,7 +264,9 @@ def clear() -> None:
 
 def main() -> None:
     """The entry point `conformance`: a mistake of the user's is one or two lines and exit status 2."""
-    sys.exit(_status())
+    with sigterm_interrupts() as terminated:
+        status = _status()
+    sys.exit(TERMINATED if terminated.is_set() else status)
 
 
 def _status() -> int:

@@ -27,6 +27,7 @@ from conformance.divergence import repeated_by
 from conformance.gathering import Gatherer
 from conformance.laboratory import Laboratory, NotAvailable, Verify, acceptance, unobserved
 from conformance.options import Options, add_options, read_options, repeating
+from conformance.termination import Termination
 from conformance.worker import stage_code
 
 _OPTIONS = pytest.StashKey[Options]()
@@ -49,6 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", "benchmark: how to time, where pytest-benchmark is there")
     config.stash[_OPTIONS] = read_options(config)
     if not _is_xdist_worker(config):
+        config.pluginmanager.register(Termination(config), "conformance-termination")
         config.stash[_DIRECTORY] = Path(tempfile.mkdtemp(prefix="conformance-"))
         # A cleanup, because a hook is not called where that of another plugin raises.
         config.add_cleanup(lambda: shutil.rmtree(config.stash[_DIRECTORY], ignore_errors=True))

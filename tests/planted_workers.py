@@ -134,9 +134,12 @@ def interpreter(path: Path, before: str = "") -> str:
     return str(path)
 
 
-def interrupt(run: subprocess.Popen[str]) -> str:
-    """Send a session of processes what Ctrl-C in a terminal sends it, and give what it printed until it ended."""
-    os.killpg(run.pid, signal.SIGINT)
+def stop(run: subprocess.Popen[str], number: signal.Signals) -> str:
+    """Send a session of processes SIGINT, as a terminal does, or its first process SIGTERM, as a scheduler does.
+
+    Gives what it printed until it ended.
+    """
+    (os.killpg if number == signal.SIGINT else os.kill)(run.pid, number)
     try:
         return run.communicate(timeout=PATIENCE_SECONDS)[0]
     finally:

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -30,7 +31,7 @@ from conformance.observations import Key, ObservationUnwritable
 from conformance.requests import request_for
 from conformance.worker import ObservationFailed
 from reference.workloads import MNIST_MLP
-from tests.planted_workers import exchange, interrupt
+from tests.planted_workers import exchange, stop
 from tests.synthetic_runs import conforming, make_check
 from tests.synthetic_runs import gate as gate_run
 
@@ -267,7 +268,10 @@ def test_a_run_that_compares_nothing_is_no_pass_and_leaves_no_old_verdict(tmp_pa
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
-def test_ctrl_c_in_a_run_leaves_no_process_and_no_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 3), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"])
+def test_ctrl_c_and_sigterm_in_a_run_leave_no_process_and_no_file(
+    tmp_path: Path, number: signal.Signals, status: int
+) -> None:
     for name in ("temporary", "packages"):
         (tmp_path / name).mkdir()
     with exchange() as calls:
@@ -288,9 +292,9 @@ def test_ctrl_c_in_a_run_leaves_no_process_and_no_file(tmp_path: Path) -> None:
             start_new_session=True,
         ) as run:
             worker = calls.answer()
-            output = interrupt(run)
+            output = stop(run, number)
             worker.wait_for_end()
-    assert run.returncode == 3, output
+    assert run.returncode == status, output
     assert list((tmp_path / "temporary").iterdir()) == []
 
 

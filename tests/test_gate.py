@@ -147,11 +147,12 @@ def test_words_that_make_no_side() -> None:
         run_gate(Request(SideRequest("numpy==2.0"), SideRequest(HERE)), quiet())
 
 
-def test_ctrl_c_leaves_no_process_behind() -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_and_sigterm_leave_no_process_and_no_file(tmp_path: Path, number: signal.Signals, status: int) -> None:
     mark = f"mark-{uuid.uuid4()}"
     gate = subprocess.Popen(
         [sys.executable, "-m", "conformance", "gate", HERE, HERE, "--framework", "pytorch", "--only", "train"],
-        env={**os.environ, "CONFORMANCE_TEST_MARK": mark},
+        env={**os.environ, "CONFORMANCE_TEST_MARK": mark, "TMPDIR": str(tmp_path)},
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
@@ -160,13 +161,18 @@ def test_ctrl_c_leaves_no_process_behind() -> None:
     for line in gate.stderr:
         if line.startswith("observing"):
             break
-    gate.send_signal(signal.SIGINT)
+    gate.send_signal(number)
     error = gate.communicate(timeout=120)[1]
-    assert gate.returncode == 130
+    assert gate.returncode == status, error
     assert "Traceback" not in error
-    assert [
-        process for process in psutil.process_iter() if _environment(process).get("CONFORMANCE_TEST_MARK") == mark
-    ] == []
+    assert list(tmp_path.iterdir()) == []
+    assert marked(mark) == []
+
+
+def marked(mark: str) -> list[psutil.Process]:
+    """The processes that carry the mark in their environment."""
+    processes = psutil.process_iter()
+    return [process for process in processes if _environment(process).get("CONFORMANCE_TEST_MARK") == mark]
 
 
 def _environment(process: psutil.Process) -> dict[str, str]:

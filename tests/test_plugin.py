@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import signal
 import subprocess
 import sys
 import venv
@@ -12,7 +14,8 @@ import numpy as np
 import pytest
 
 from conformance import verdict_file
-from tests.planted_workers import exchange, interrupt
+from conformance.commands.report import draw
+from tests.planted_workers import exchange, stop
 
 pytest_plugins = ["pytester"]
 
@@ -459,7 +462,14 @@ def test_xdist_gathers_the_checks_of_all_processes(suite: Suite) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 @pytest.mark.parametrize("options", [[], ["-n", "1"]], ids=["alone", "xdist"])
-def test_ctrl_c_leaves_no_process_and_no_file(suite: Suite, options: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, pytest.ExitCode.INTERRUPTED), (signal.SIGTERM, 143)],
+    ids=["SIGINT", "SIGTERM"],
+)
+def test_ctrl_c_and_sigterm_leave_no_process_and_no_file(
+    suite: Suite, options: list[str], number: signal.Signals, status: int
+) -> None:
     with exchange() as calls:
         suite.pretend(
             "torch",
@@ -479,10 +489,10 @@ def test_ctrl_c_leaves_no_process_and_no_file(suite: Suite, options: list[str]) 
             start_new_session=True,
         ) as run:
             worker = calls.answer()
-            output = interrupt(run)
+            output = stop(run, number)
             worker.wait_for_end()
-    assert run.returncode == pytest.ExitCode.INTERRUPTED
-    assert "KeyboardInterrupt" in output
+    assert run.returncode == status, output
+    assert ("ended by SIGTERM" if number == signal.SIGTERM else "KeyboardInterrupt") in output
     assert list(suite.temporary.iterdir()) == []
 
 

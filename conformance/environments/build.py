@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,11 +47,12 @@ class Environment:
             self.lease.release()
 
 
-def build(lock: Lock, *, on_progress: Progress | None = None) -> Environment:
+def build(lock: Lock, *, on_progress: Progress | None = None, stop: threading.Event | None = None) -> Environment:
     """The environment of a lock, from the cache or built now.
 
-    Two processes that want the same one share one build. Raises EnvironmentFailure where the disk, the
-    network or a package refuses; nothing half-made is left where it could be used.
+    Two processes that want the same one share one build; `stop` ends the waiting for another's. Raises
+    EnvironmentFailure where the disk, the network or a package refuses; nothing half-made is left where it could
+    be used.
     """
     if lock.side.interpreter is not None:
         own = lock.interpreter
@@ -60,7 +62,7 @@ def build(lock: Lock, *, on_progress: Progress | None = None) -> Environment:
         ready = _look_up(directory)
         if ready is not None:
             return ready
-        with cache.building(directory, on_progress):
+        with cache.building(directory, on_progress, stop):
             built = _usable(directory) is None
             if built:
                 _build(lock, directory, on_progress)

@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ PART = ".part"
 _USED = "last-used"
 _LOCK = ".lock"
 _DEFAULT_LIMIT_GB = 40.0
+_POLL_SECONDS = 0.2
 
 
 def environments_root() -> Path:
@@ -138,20 +140,33 @@ def remove_leftovers(held: Path | None = None) -> None:
 
 
 @contextlib.contextmanager
-def building(directory: Path, on_progress: Progress | None = None) -> Iterator[None]:
-    """Hold an environment's lock exclusively, waiting for whoever holds it."""
-    try:
-        held = _locked(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        held.__enter__()
-    except BlockingIOError:
-        if on_progress is not None:
-            on_progress(f"waiting for another process that builds or uses {directory.name}")
-        held = _locked(directory, fcntl.LOCK_EX)
-        held.__enter__()
-    try:
+def building(
+    directory: Path, on_progress: Progress | None = None, stop: threading.Event | None = None
+) -> Iterator[None]:
+    """Hold an environment's lock exclusively, waiting for whoever holds it.
+
+    Raises EnvironmentFailure where `stop` is set meanwhile: a thread that waits in the operating system could not be
+    called off.
+    """
+    stop = stop or threading.Event()
+    waiting = False
+    with contextlib.ExitStack() as holding:
+        while not _taken(directory, holding):
+            if not waiting and on_progress is not None:
+                on_progress(f"waiting for another process that builds or uses {directory.name}")
+            waiting = True
+            if stop.wait(_POLL_SECONDS):
+                raise EnvironmentFailure(f"nobody waits for {directory.name} any more")
         yield
-    finally:
-        held.__exit__(None, None, None)
+
+
+def _taken(directory: Path, holding: contextlib.ExitStack) -> bool:
+    """Whether the lock could be taken exclusively; it is then held until `holding` is closed."""
+    try:
+        holding.enter_context(_locked(directory, fcntl.LOCK_EX | fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
 
 
 def lease(directory: Path) -> Lease | None:

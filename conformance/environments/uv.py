@@ -22,6 +22,8 @@ _NETWORK = re.compile(r"Request failed|error sending request|Failed to (fetch|do
 _DISK = re.compile(r"No space left on device|Disk quota exceeded|os error 28\b|os error 122\b")
 _LIMIT = 3 * 3600.0
 
+_running: set[subprocess.Popen[str]] = set()
+
 
 class UvFailure(EnvironmentFailure):
     """uv ended with an error; the text is its reason in one paragraph, credentials masked."""
@@ -78,6 +80,7 @@ def run_uv(
 
     timer = threading.Timer(time_limit, expire)
     try:
+        _running.add(process)
         reader.start()
         timer.start()
         output = _converse(process, stdin)
@@ -86,6 +89,7 @@ def run_uv(
         _end(process)
         raise
     finally:
+        _running.discard(process)
         timer.cancel()
         reader.join(timeout=5)
         for stream in (process.stdin, process.stdout):
@@ -140,6 +144,13 @@ def _read_lines(process: subprocess.Popen[str], lines: list[str], on_progress: P
             lines.append(line.rstrip())
             if on_progress is not None and line.strip():
                 on_progress(mask(line.strip()))
+
+
+def end_running() -> None:
+    """End every uv that a thread of this process waits for; its caller gets a UvFailure."""
+    for process in tuple(_running):
+        if process.poll() is None:
+            _end(process)
 
 
 def _end(process: subprocess.Popen[str]) -> None:

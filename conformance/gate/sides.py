@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from conformance.environments import (
     parse_side,
     resolve,
 )
+from conformance.environments.uv import end_running
 from conformance.gate.request import SIDES, Request, SideRequest
 from conformance.subjects import Subject
 
@@ -129,9 +130,16 @@ def _build_both(locks: Locks, report: Report) -> list[Environment]:
 
     if all(lock.pins for lock in locks) and locks[0].key == locks[1].key:
         return [build(lock, on_progress=tell) for lock in locks]
+    stop = threading.Event()
     with ThreadPoolExecutor(2) as pool:
-        building = [pool.submit(build, lock, on_progress=tell) for lock in locks]
-        return [future.result() for future in building]
+        building = [pool.submit(build, lock, on_progress=tell, stop=stop) for lock in locks]
+        try:
+            return [future.result() for future in building]
+        except KeyboardInterrupt:
+            stop.set()
+            while wait(building, timeout=0.1).not_done:  # each may be about to start uv again
+                end_running()
+            raise
 
 
 def _ready(name: str, side: SideRequest, lock: Lock, environment: Environment, request: Request) -> ReadySide:
