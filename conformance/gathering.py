@@ -16,10 +16,24 @@ from rich.console import Console
 from conformance import ledger
 from conformance.census import CensusComparison, NotRun, census, compare_census, read_census
 from conformance.checks import Check, Kind, Verdict
-from conformance.observations import Key, Observation, ObservationUnreadable, ObservationUnwritable, read_all
-from conformance.options import Options
+from conformance.divergence import repeated_by
+from conformance.observations import (
+    OF_A_REPORT,
+    Key,
+    Observation,
+    ObservationUnreadable,
+    ObservationUnwritable,
+    read_all,
+)
+from conformance.options import Options, repeating
 from conformance.report import terminal
 from conformance.verdict import LedgerUse, Mode, Partial, Run, Side, Throughput
+
+SUITE = Path(__file__).parent
+_NOTHING_SELECTED = (
+    "nothing was compared: no test was selected; long ones run with -m full, -m catalogue or -m compiled, "
+    "timing with --benchmark-only"
+)
 
 
 class Gatherer:
@@ -79,7 +93,6 @@ class Gatherer:
 
     def _write(self, observations: Mapping[Key, Observation]) -> None:
         """Write the report and keep the observations; a disk that refuses is a complaint at the end, not a crash."""
-        from conformance.gate.kept import keep
         from conformance.report.writing import ReportNotWritten, write_report
 
         if self._options.report is not None and self._run is not None:
@@ -87,14 +100,26 @@ class Gatherer:
                 write_report(self._options.report, self._run, observations)
             except ReportNotWritten as error:
                 self._complaints.append(str(error))
+            else:
+                self._keep(self._options.report / OF_A_REPORT, instead=True)
         if self._options.record is not None:
-            try:
-                keep(self._observations, self._options.record)
-            except (OSError, ObservationUnwritable) as error:
-                self._complaints.append(f"the observations cannot be kept in {self._options.record}: {error}")
+            self._keep(self._options.record)
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def _keep(self, directory: Path, *, instead: bool = False) -> None:
+        """Keep the observations in the directory, with `instead` in place of those of an earlier run."""
+        from conformance.gate.kept import keep
+
+        try:
+            for earlier in directory.glob("*.safetensors") if instead else ():
+                earlier.unlink()
+            keep(self._observations, directory)
+        except (OSError, ObservationUnwritable) as error:
+            self._complaints.append(f"the observations cannot be kept in {directory}: {error}")
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
         """Print the table step by framework, and the verdict."""
+        if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and not self._config.option.collectonly:
+            terminalreporter.write_line(_NOTHING_SELECTED, red=True)
         if self._run is not None:
             console = Console(file=terminalreporter._tw._file, width=terminalreporter._tw.fullwidth)
             terminalreporter.ensure_newline()

@@ -18,6 +18,7 @@ from conformance.contracts import KNOWN_CONTRACTS
 from conformance.ending import WrongUse
 from conformance.ledger import Entry
 from conformance.ledger_file import LedgerError
+from conformance.observations import OF_A_REPORT
 from conformance.subjects import BUILT_IN, DEVICES, FRAMEWORKS, Subject, framework_named
 from conformance.workload_files import WorkloadUnusable, find_workload
 from reference.workloads import Workload
@@ -109,8 +110,8 @@ def read_options(config: pytest.Config) -> Options:
             interpreters=_interpreters(config.getoption("--interpreter")),
             data_source=config.getoption("--data-source"),
             report=_directory(config, "--report"),
-            record=_directory(config, "--record"),
-            baseline=_existing(config, "--baseline"),
+            record=_without_recording(config),
+            baseline=_baseline(config),
             own_ledger=(*ledger_file.load(ledger_file.OWN, KNOWN_CONTRACTS), *divergences.ledger_entries()),
             user_ledger=_user_ledger(config),
             frameworks_chosen=chosen is not None,
@@ -202,6 +203,26 @@ def _directory(config: pytest.Config, option: str) -> Path | None:
         raise ValueError(f"{option} {config.getoption(option)}: {place}, give a directory")
     if not os.access(there, os.W_OK | os.X_OK):
         raise ValueError(f"{option} {config.getoption(option)}: {there} cannot be written to, give another directory")
+    return path
+
+
+def _without_recording(config: pytest.Config) -> Path | None:
+    """The directory of `--record`. Raises ValueError where another run's recording is there: it would be mixed."""
+    path = _directory(config, "--record")
+    if path is not None and any(path.glob("*.safetensors")):
+        raise ValueError(
+            f"--record {config.getoption('--record')}: another run is recorded there, remove it or name another"
+        )
+    return path
+
+
+def _baseline(config: pytest.Config) -> Path | None:
+    """The directory of `--baseline`. Raises ValueError where this run's report would replace what is in it."""
+    path, report = _existing(config, "--baseline"), _path(config, "--report")
+    if path is not None and report is not None and path.resolve() == (report / OF_A_REPORT).resolve():
+        raise ValueError(
+            f"--report {config.getoption('--report')}: the baseline is part of the report there, give another directory"
+        )
     return path
 
 

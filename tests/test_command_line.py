@@ -326,7 +326,7 @@ def test_a_run_that_lacks_a_framework_could_not_be_carried_out(tmp_path: Path) -
     assert status_of(1, document) == 3
 
 
-@pytest.mark.parametrize(("mode", "remedy"), [("run", "run again with --record"), ("gate", "gate again with --report")])
+@pytest.mark.parametrize(("mode", "remedy"), [("run", "run again with --report"), ("gate", "gate again with --report")])
 def test_a_report_without_observations(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, mode: str, remedy: str
 ) -> None:

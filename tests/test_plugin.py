@@ -335,6 +335,60 @@ def test_an_abort_fails_the_test_that_met_it(suite: Suite) -> None:
     assert "Traceback" not in told(result)
 
 
+OBSERVING = """\
+import pytest
+from dataclasses import replace
+from conformance.checks import Step
+from conformance.contracts.filing import holds
+
+@pytest.mark.each("framework")
+def test_environment(case, laboratory, verify):
+    laboratory.observe(replace(case, framework="numpy"), "imports")
+    verify([holds(case, Step.IMPORTS, "device", True, "")])
+"""
+
+
+def test_a_report_can_be_drawn_again_from_its_own_directory(suite: Suite) -> None:
+    suite.write("test_imports", OBSERVING)
+    report = suite.path / "report"
+    (report / "observations").mkdir(parents=True)
+    (report / "observations" / "of.an.earlier.run.safetensors").write_bytes(b"")
+    suite.run("--framework", "pytorch", "--report", "report").assert_outcomes(passed=1)
+    assert [path.name for path in (report / "observations").iterdir()] == [
+        "mnist_mlp.numpy.imports.default.0.cpu.safetensors"
+    ]
+    page = (report / "report.html").read_text()
+    (report / "report.html").unlink()
+    assert draw(report, []) == 0
+    assert (report / "report.html").read_text() == page
+
+
+def test_a_recording_is_neither_mixed_nor_replaced(suite: Suite) -> None:
+    suite.write("test_imports", OBSERVING)
+    words = ("--framework", "pytorch", "--record")
+    suite.run(*words, "kept").assert_outcomes(passed=1)
+    before = {path: path.read_bytes() for path in (suite.path / "kept").iterdir()}
+    assert len(before) == 1
+    refused = suite.run(*words, "kept")
+    assert refused.ret == pytest.ExitCode.USAGE_ERROR
+    assert "--record kept: another run is recorded there, remove it or name another" in told(refused)
+    assert {path: path.read_bytes() for path in (suite.path / "kept").iterdir()} == before
+
+
+def test_a_report_does_not_replace_its_baseline(suite: Suite) -> None:
+    (suite.path / "report" / "observations").mkdir(parents=True)
+    result = suite.run("--baseline", "report/observations", "--report", "report")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "--report report: the baseline is part of the report there, give another directory" in told(result)
+
+
+@pytest.mark.parametrize("options", [[], ["-n", "1"], ["-q"]], ids=["alone", "xdist", "quiet"])
+def test_a_selection_that_matches_nothing_says_so(suite: Suite, options: list[str]) -> None:
+    result = suite._pytester.run(*suite.command("-k", "nothing", *options))
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    assert "nothing was compared: no test was selected" in told(result)
+
+
 def test_a_full_disk_is_one_line(suite: Suite) -> None:
     suite.write(
         "test_imports",

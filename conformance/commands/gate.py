@@ -22,6 +22,7 @@ from conformance.gate.progress import Progress
 from conformance.gate.request import BASELINE, CANDIDATE, OFF, Request, SideRequest
 from conformance.gate.running import Outcome, machine_permitting, run_gate
 from conformance.judge.timing import PLANS, SPEED_LIMIT
+from conformance.observations import OF_A_REPORT
 from conformance.report import terminal
 from conformance.report.writing import append_summary, write_report, write_text
 from conformance.subjects import DEVICES, FRAMEWORKS, framework_named, looks_secret
@@ -146,7 +147,7 @@ def write_files(request: Request, outcome: Outcome) -> None:
         workloads = {workload.name: workload for workload in request.workloads}
         observed, before = outcome.observations(CANDIDATE), outcome.observations(BASELINE)
         write_report(request.report, outcome.run, observed, before, workloads)
-        kept.thin(request.report / "observations")
+        kept.thin(request.report / OF_A_REPORT)
 
 
 def _write(request: Request, outcome: Outcome, junit_xml: Path | None) -> None:

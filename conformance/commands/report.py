@@ -18,17 +18,14 @@ def draw(directory: Path, names: Sequence[str]) -> int:
     """Write report.html and report.md anew; returns the exit status."""
     if not directory.is_dir():
         raise WrongUse(f"{directory} is no directory: name one that a run or a gate wrote with --report")
-    folder = directory / "observations"
+    folder = directory / observations.OF_A_REPORT
     try:
         workloads = {**WORKLOADS, **{found.name: found for found in map(find_workload, names)}}
         run = verdict_file.read(directory / "verdict.json")
         if not folder.is_dir():
-            remedy = (
-                f"gate again with --report {directory}"
-                if run.mode is Mode.GATE
-                else f"run again with --record {folder}"
+            raise NotPossible(
+                f"{folder} is missing, so no figure can be drawn: {run.mode} again with --report {directory}"
             )
-            raise NotPossible(f"{folder} is missing, so no figure can be drawn: {remedy}")
         if run.mode is Mode.GATE:
             write_report(
                 directory, run, kept.read_side(folder, "candidate"), kept.read_side(folder, "baseline"), workloads

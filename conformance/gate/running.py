@@ -29,7 +29,7 @@ from conformance.gate.records import Records
 from conformance.gate.request import BASELINE, CANDIDATE, OFF, SIDES, Request
 from conformance.gate.sides import Locks, ReadySide, ReadySides, prepared, resolved
 from conformance.gate.speed import compare_speed
-from conformance.observations import Key, Observation, ObservationUnwritable
+from conformance.observations import OF_A_REPORT, Key, Observation, ObservationUnwritable
 from conformance.report.writing import ReportNotWritten
 from conformance.requests import DataMissing
 from conformance.subjects import Subject
@@ -88,7 +88,7 @@ def _run_gate(request: Request, progress: Progress) -> Outcome:
         kept = None
     if kept is not None and (run := kept_verdicts.find(kept, request, locks)) is not None:
         if request.report is not None:
-            shutil.rmtree(request.report / "observations", ignore_errors=True)  # of another gate
+            shutil.rmtree(request.report / OF_A_REPORT, ignore_errors=True)  # of another gate
         return Outcome(_worded(run, request, locks), {name: Records() for name in (*SIDES, "oracle")})
     with prepared(request, locks, progress.say) as sides:
         outcome = _carried_out(request, sides, ledgers, progress, clock)
@@ -143,7 +143,7 @@ def _observer(request: Request, sides: ReadySides, progress: Progress) -> Iterat
 
 def _directories(request: Request, temporary: Path) -> dict[str, Path]:
     """Where each name's observations go: into the report, where there is one; what is shared stays."""
-    place = (request.report or temporary) / "observations"
+    place = (request.report or temporary) / OF_A_REPORT
     shutil.rmtree(place, ignore_errors=True)
     directories = {name: place / name for name in (*SIDES, "oracle")}
     if request.shared is not None:
