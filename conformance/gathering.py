@@ -135,7 +135,15 @@ class Gatherer:
         workloads = {workload.name: workload for workload in self._options.workloads}
         self._cautions += cautions(self._baseline, observations)
         self._not_run |= dict.fromkeys(absent(self._baseline, observations))
-        return tuple(against_baseline(self._baseline, observations, workloads))
+        return tuple(
+            repeated_by(check, self._repeating(check))
+            for check in against_baseline(self._baseline, observations, workloads)
+        )
+
+    def _repeating(self, check: Check) -> str:
+        """The command that repeats a check against the baseline: the tests that observe what it compares."""
+        more = ("--framework", check.framework, "--baseline", str(self._options.baseline))
+        return repeating(self._config, SUITE / f"test_{check.step}.py", "", *more)
 
     def _judged(self, observations: Mapping[Key, Observation]) -> Run:
         compared = self._against_baseline(observations)
@@ -147,7 +155,8 @@ class Gatherer:
             count for count in read_census() if count.workload in workloads and count.device in self._options.devices
         ]
         problems = self._ledger_problems(environment, complete=not (filtered or not_run))
-        checks = [*self._checks, *compared, *(self._broken_entry(problem) for problem in problems if problem.fails)]
+        broken = [self._broken_entry(problem) for problem in problems if problem.fails]
+        checks = [*self._checks, *compared, *(repeated_by(check, repeating(self._config, SUITE)) for check in broken)]
         return Run(
             mode=Mode.RUN,
             checks=tuple(sorted(checks, key=lambda check: check.id)),

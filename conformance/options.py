@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import sys
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from reference.workloads import Workload
 
 DEFAULT_WORKLOAD = "mnist_mlp"
 MOST_SEEDS = 1_000
+_PLUGIN = "conformance.plugin"
 _DEFAULTS = {"--device": "cpu", "--seeds": "1", "--data-source": "embedded"}
 
 
@@ -120,7 +122,19 @@ def read_options(config: pytest.Config) -> Options:
         raise pytest.UsageError(str(error)) from error
 
 
-def repeating(config: pytest.Config) -> list[str]:
+def repeating(config: pytest.Config, place: Path, test: str = "", *more: str) -> str:
+    """The command that repeats a part of this run, from the directory in which this run was started.
+
+    `place` is a directory or a file of tests, `test` a test's id in that file, `more` further options.
+    """
+    plugin = ["-p", _PLUGIN] if _PLUGIN in config.option.plugins else []
+    root = config.rootpath
+    here = config.invocation_params.dir == root and place.is_relative_to(root)
+    words = [place.relative_to(root).as_posix() if here else str(place), *([test] if test else [])]
+    return shlex.join(["pytest", *plugin, "::".join(words), *more, *_settings(config)])
+
+
+def _settings(config: pytest.Config) -> list[str]:
     """The options of this run without which one of its tests, selected by its id, would not be the same again."""
     words: list[str] = []
     for option in ("--workload", "--device", "--seeds", "--interpreter", "--data-source", "--ledger"):

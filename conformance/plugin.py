@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import tempfile
 from collections.abc import Generator, Iterator
@@ -217,7 +216,7 @@ def _unobserved(item: pytest.Item, error: BaseException | None) -> list[Check]:
 
 def _command(item: pytest.Item) -> str:
     """The command that repeats a test as this run did it."""
-    return shlex.join(["pytest", item.nodeid, *repeating(item.config)])
+    return repeating(item.config, item.path, item.nodeid.partition("::")[2])
 
 
 def _is_xdist_worker(config: pytest.Config) -> bool:

@@ -317,11 +317,27 @@ def test_a_command_that_repeats_has_the_run_s_own_options(suite: Suite) -> None:
     suite.write("test_imports", SUITE.replace('"device", True, ""', '"device", False, "no such device"'))
     suite.write("mine", _SAME)
     result = suite.run("--framework", "pytorch", "--workload", "mine.py", "--seeds", "2", "--report", "report")
-    repeat = "pytest 'test_imports.py::test_starts[same-pytorch-cpu]' --workload mine.py --seeds 2"
+    repeat = (
+        "pytest -p conformance.plugin 'test_imports.py::test_starts[same-pytorch-cpu]' --workload mine.py --seeds 2"
+    )
     assert f"repeat: {repeat}" in told(result)
     divergence = verdict_file.read(suite.path / "report" / "verdict.json").first_divergence
     assert divergence is not None
     assert divergence.command == repeat
+
+
+def test_a_command_that_repeats_works_where_the_run_was_started(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite.write("test_imports", SUITE.replace('"device", True, ""', '"device", False, "no such device"'))
+    elsewhere = suite.path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    words = ("--rootdir", str(suite.path), "--framework", "pytorch", "--report", "report")
+    suite.run(str(suite.path / "test_imports.py"), *words).assert_outcomes(failed=1, passed=1)
+    divergence = verdict_file.read(elsewhere / "report" / "verdict.json").first_divergence
+    assert divergence is not None
+    place = suite.path / "test_imports.py"
+    assert divergence.command == f"pytest -p conformance.plugin '{place}::test_starts[mnist_mlp-pytorch-cpu]'"
+    suite.run(*shlex.split(divergence.command)[1:]).assert_outcomes(failed=1)
 
 
 def test_an_abort_fails_the_test_that_met_it(suite: Suite) -> None:
@@ -418,7 +434,7 @@ def test_a_failed_check_says_what_where_and_how_to_repeat(suite: Suite) -> None:
     result = suite.run("--framework", "pytorch")
     result.assert_outcomes(passed=1, failed=1)
     assert "break: imports/device[mnist_mlp-pytorch-cpu] no such device measured 1, allowed 0" in told(result)
-    assert "repeat: pytest 'test_imports.py::test_starts[mnist_mlp-pytorch-cpu]'" in told(result)
+    assert "repeat: pytest -p conformance.plugin 'test_imports.py::test_starts[mnist_mlp-pytorch-cpu]'" in told(result)
     assert "exit status 1" in told(result)
 
 
