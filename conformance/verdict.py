@@ -147,13 +147,15 @@ class Run:
     fail_on: tuple[str, ...] = FAIL_ON
 
     @property
-    def verdict(self) -> Verdict:
-        """The worst of the checks that no ledger entry accepts; `break` where checks are missing.
+    def verdict(self) -> Verdict | None:
+        """The worst of the checks that no ledger entry accepts; `break` where some are missing, None where all are.
 
         A check of one side of a gate that holds says nothing about the change from one side to the other:
         rounding against the oracle is every framework's ordinary state. Only if it fails does it count.
         """
-        if not self.checks or self.census_comparison.short:
+        if not self.checks:
+            return None
+        if self.census_comparison.short:
             return Verdict.BREAK
         return worst(check.verdict for check in self.checks if self.decides(check))
 

@@ -20,7 +20,7 @@ def test_terminal_fits_eighty_columns_and_ends_with_the_verdict(name: str) -> No
     lines = as_text(run).rstrip("\n").split("\n")
     too_wide = [line for line in lines if len(line) > 80 and not line.startswith("  pytest ")]
     assert not too_wide
-    assert lines[-1].startswith(f"verdict: {run.verdict}  exit status {run.exit_status}  (")
+    assert lines[-1].startswith(f"verdict: {run.verdict or 'nothing compared'}  exit status {run.exit_status}  (")
 
 
 @pytest.mark.parametrize("colour", [False, True])

@@ -56,10 +56,10 @@ def test_document_follows_the_schema_and_comes_back(name: str, schema: dict[str,
         ("with_ledger", "rounding", 0, True),
         ("lacking_a_framework", "rounding", 3, False),
         ("gate", "identical", 1, True),
-        ("empty", "break", 3, False),
+        ("empty", None, 3, False),
     ],
 )
-def test_verdict_and_exit_status(name: str, verdict: str, status: int, complete: bool) -> None:
+def test_verdict_and_exit_status(name: str, verdict: str | None, status: int, complete: bool) -> None:
     document = json.loads(to_json(RUNS[name]()))
     assert (document["verdict"], document["exit_status"], document["complete"]) == (verdict, status, complete)
 

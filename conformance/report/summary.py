@@ -124,9 +124,14 @@ def headline(run: Run) -> str:
     return sentence + ("." if run.complete else "; the run is incomplete.")
 
 
+def verdict_text(run: Run) -> str:
+    """The verdict as it is printed; where nothing was compared there is none."""
+    return str(run.verdict or "nothing compared")
+
+
 def outcome(run: Run) -> str:
     """The verdict in one word, and what spoils it: a slower benchmark, or parts that could not be run."""
-    words = [str(run.verdict)]
+    words = [verdict_text(run)]
     if any(row.verdict is SpeedVerdict.SLOWER for row in run.throughput):
         words.append("slower")
     if run.exit_status == 3:

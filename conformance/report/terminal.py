@@ -26,6 +26,7 @@ from conformance.report.summary import (
     one_line,
     ratio_text,
     size_text,
+    verdict_text,
 )
 from conformance.verdict import Run
 
@@ -179,5 +180,5 @@ def _last_lines(run: Run, console: Console) -> None:
         console.print(Text(str(run.partial), style="yellow"))
     elements = sum(check.elements for check in run.checks)
     figures = f"{counted(len(run.checks), 'check')}, {counted(elements, 'element')}, {duration_text(run.seconds)}"
-    line = ("verdict: ", _verdict(run.verdict), f"  exit status {run.exit_status}  ({figures})")
+    line = ("verdict: ", _verdict(verdict_text(run)), f"  exit status {run.exit_status}  ({figures})")
     console.print(Text.assemble(*line))
