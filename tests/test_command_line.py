@@ -312,6 +312,23 @@ def test_oracle_runs_that_are_kept_are_listed_and_removed(
     assert not kept.exists()
 
 
+def test_environments_are_listed_with_their_whole_names(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    name = f"keras-3.15.1-tensorflow-cpu-2.21.0-py3.11-{'0' * 60}"
+    directory = tmp_path / "environments" / name
+    directory.mkdir(parents=True)
+    facts = {"python": "3.11.7", "packages": {}, "size_bytes": 1_200_000_000, "shared_bytes": 1_100_000_000}
+    (directory / "environment.json").write_text(json.dumps(facts))
+    monkeypatch.setenv("CONFORMANCE_CACHE", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "40")
+    assert call(monkeypatch, "cache", "list") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == name
+    assert lines[1].startswith("  Python 3.11.7, 1.2 GB, 1.1 GB of it shared with uv, last used 20")
+    assert lines[2] == f"1 environments, 1.2 GB, in {tmp_path}"
+
+
 def test_a_cache_in_nobody_s_home(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("CONFORMANCE_CACHE", "~nobody-of-this-name/x")
     assert call(monkeypatch, "cache", "list") == 2

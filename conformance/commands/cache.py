@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from conformance import environments
 from conformance.cache import cache_directory
@@ -14,18 +13,20 @@ from conformance.ending import NotPossible
 
 
 def show() -> None:
-    """Print every environment with its size and its last use, and the oracle's runs in one line."""
+    """Print every environment with its size and its last use, and the oracle's runs in one line.
+
+    A terminal may be narrow and names are long, so no line is cut to fit.
+    """
     console = Console()
     try:
         found = environments.list_cache()
     except (environments.EnvironmentFailure, OSError) as error:
         raise NotPossible(str(error)) from error
-    if found:
-        table = Table("environment", "Python", "size", "shared with uv", "last used", box=None, pad_edge=False)
-        for one in found:
-            used = "in use" if one.in_use else time.strftime("%Y-%m-%d %H:%M", time.localtime(one.last_used))
-            table.add_row(one.name, one.python, _gigabytes(one.size_bytes), _gigabytes(one.shared_bytes), used)
-        console.print(table)
+    for one in found:
+        used = "in use" if one.in_use else time.strftime("last used %Y-%m-%d %H:%M", time.localtime(one.last_used))
+        room = f"{_gigabytes(one.size_bytes)}, {_gigabytes(one.shared_bytes)} of it shared with uv"
+        console.print(one.name, soft_wrap=True)
+        console.print(f"  Python {one.python}, {room}, {used}", soft_wrap=True)
     total = sum(one.size_bytes for one in found)
     console.print(f"{len(found)} environments, {_gigabytes(total)}, in {cache_directory()}", soft_wrap=True)
     runs = _ensembles()
