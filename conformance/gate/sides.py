@@ -31,7 +31,7 @@ Locks = tuple[Lock, Lock]
 
 @dataclass(frozen=True)
 class ReadySide:
-    """A side whose environment exists. `name` is `baseline` or `candidate`; `size_bytes` is 0 for the user's own."""
+    """A side whose environment exists. `name` is `baseline` or `candidate`."""
 
     name: str
     label: str
@@ -41,7 +41,6 @@ class ReadySide:
     frameworks: tuple[str, ...]
     subjects: Mapping[tuple[str, str], Subject]
     environment: Mapping[str, str]
-    size_bytes: int
 
 
 @dataclass(frozen=True)
@@ -102,6 +101,10 @@ def prepared(request: Request, locks: Locks, report: Report) -> Iterator[ReadySi
         environments = _build_both(locks, report)
     except EnvironmentFailure as error:
         raise NotPossible(str(error)) from error
+    for name, environment in zip(SIDES, environments, strict=True):
+        if environment.size_bytes:  # which is not known of an interpreter of the user's
+            made = "built now" if environment.built else "kept from before"
+            report(f"the {name}'s environment takes {environment.size_bytes / 1e9:.1f} GB, {made}")
     sides = [
         _ready(name, side, lock, environment, request)
         for name, side, lock, environment in zip(
@@ -159,5 +162,4 @@ def _ready(name: str, side: SideRequest, lock: Lock, environment: Environment, r
         frameworks=frameworks,
         subjects=subjects,
         environment=side.shown(),
-        size_bytes=environment.size_bytes,
     )
