@@ -37,7 +37,10 @@ class Case:
     @property
     def id(self) -> str:
         """The case's name in a test id, such as `mnist_mlp-pytorch-tensors-0-cpu`."""
-        parts = [self.workload.name, self.framework, self.partner and f"vs-{self.partner}"]
+        own_module = self.framework in self.workload.modules and not self.has_oracle
+        lacking = self.partner == "oracle" and own_module  # then the test says that it compares nothing
+        parts = [self.workload.name, self.framework]
+        parts += ["without-oracle" if lacking else self.partner and f"vs-{self.partner}"]
         parts += [] if self.benchmark is None else [self.benchmark.name]
         parts += [] if self.variant is None else [self.variant.label]
         parts += [] if self.seed is None else [str(self.seed)]

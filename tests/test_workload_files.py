@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from conformance import Workload
+from conformance.cases import Case
 from conformance.observations import Key
 from conformance.requests import DataMissing, request_for
 from conformance.workload_files import WorkloadUnusable, find_workload
@@ -193,6 +194,14 @@ def test_an_entry_point_that_cannot_be_used(
         find_workload("bad")
     assert message in str(refused.value)
     assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("workload", "expected"),
+    [(str(TOY), "toy-pytorch-without-oracle-cpu"), ("mnist_mlp", "mnist_mlp-pytorch-vs-oracle-cpu")],
+)
+def test_a_test_that_has_no_oracle_is_not_named_by_one(workload: str, expected: str) -> None:
+    assert Case(find_workload(workload), "pytorch", partner="oracle").id == expected
 
 
 def test_a_data_set_of_ones_own_needs_no_directory_of_ours() -> None:
