@@ -147,14 +147,11 @@ def test_a_fault_in_a_component_is_named_by_component(tmp_path: Path) -> None:
     assert oracle == {("pytorch@candidate", "oracle")}
 
 
-@pytest.mark.timing
-@pytest.mark.parametrize("share", [0.25, 0.10])
-def test_a_slowed_update_is_never_called_the_same(tmp_path: Path, share: float) -> None:
-    """By the whole quick plan; whether it is resolved depends on how quiet the machine is."""
+def timed_update(tmp_path: Path, candidate: Subject) -> SpeedVerdict | None:
+    """The verdict of the whole quick plan on PyTorch's update, the baseline's being as it is installed here."""
     (update,) = (work for work in works([MNIST_MLP], "pytorch") if work.benchmark.name == "train_step")
-    slow = Subject("pytorch", environment={"PYTHONPATH": str(plant(tmp_path / "slow", slowed(share)))})
     times = time_rounds(
-        {BASELINE: {"pytorch": Subject("pytorch")}, CANDIDATE: {"pytorch": slow}},
+        {BASELINE: {"pytorch": Subject("pytorch")}, CANDIDATE: {"pytorch": candidate}},
         {"pytorch": [update]},
         {"pytorch": orders("quick", 0)},
         stage_code(tmp_path / "code"),
@@ -163,4 +160,17 @@ def test_a_slowed_update_is_never_called_the_same(tmp_path: Path, share: float) 
         lambda done, rounds: None,
     )
     (row,), _ = judge_times([update], times, SPEED_LIMIT)
-    assert row.verdict in (SpeedVerdict.SLOWER, SpeedVerdict.UNRESOLVED), row
+    return row.verdict
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize("share", [0.25, 0.10])
+def test_a_slowed_update_is_never_called_the_same(tmp_path: Path, share: float) -> None:
+    """Whether it is resolved depends on how quiet the machine is."""
+    slow = Subject("pytorch", environment={"PYTHONPATH": str(plant(tmp_path / "slow", slowed(share)))})
+    assert timed_update(tmp_path, slow) in (SpeedVerdict.SLOWER, SpeedVerdict.UNRESOLVED)
+
+
+@pytest.mark.timing
+def test_an_update_is_never_called_slower_or_faster_than_itself(tmp_path: Path) -> None:
+    assert timed_update(tmp_path, Subject("pytorch")) in (SpeedVerdict.SAME, SpeedVerdict.UNRESOLVED)
