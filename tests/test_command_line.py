@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -337,7 +336,6 @@ def test_a_report_without_observations(
         ObservationUnwritable("/tmp/x.safetensors cannot be written (No space left on device)"),
         OSError(errno.ENOSPC, "No space left on device", "/tmp/x"),
         OSError(errno.EROFS, "Read-only file system", "/tmp/x"),
-        shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")]),
     ],
 )
 def test_a_full_or_read_only_disk_is_one_line_and_status_3(
