@@ -21,6 +21,8 @@ from conformance.views import canonical
 from conformance.worker import ObservationFailed, Worker, WorkerFailed
 from reference.workloads import Workload
 
+_DISK_FULL = ("No space left on device", "Disk quota exceeded", "Read-only file system")
+
 
 class Collector:
     """The observations of one run, kept in `directory`, which every process of the run shares.
@@ -92,8 +94,12 @@ class Collector:
                 kept_ensembles.keep(path, kept)
 
     def _ask(self, key: Key, path: Path, request: Request) -> None:
-        with self._worker_for(key) as worker:
-            reply = worker.request(request.operation, request.arguments, request.tensors)
+        try:
+            with self._worker_for(key) as worker:
+                reply = worker.request(request.operation, request.arguments, request.tensors)
+        except (ObservationFailed, WorkerFailed) as failure:
+            _require_disk(key, failure)
+            raise
         observations.write(path, key, reply.facts, reply.tensors)
 
     @contextlib.contextmanager
@@ -134,6 +140,14 @@ def _lock(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _require_disk(key: Key, failure: ObservationFailed | WorkerFailed) -> None:
+    """Raise ObservationUnwritable where the worker failed for want of disk: that says nothing of the framework."""
+    for line in str(failure).splitlines():
+        if any(words in line for words in _DISK_FULL):
+            what = f"{key.framework} {key.operation}: {line.strip()}"
+            raise ObservationUnwritable(f"{what}; free some space, or set TMPDIR to another disk") from failure
 
 
 def _described(error: ObservationFailed | WorkerFailed | ObservationUnwritable) -> dict[str, str]:

@@ -80,7 +80,9 @@ def stage_code(directory: Path) -> Path:
 
 def _first_of(error: OSError) -> OSError:
     """The error itself, or what copying a tree gathered in its stead: (from, to, reason) of the first file."""
-    return OSError(str(error.args[0][0][2])) if isinstance(error, shutil.Error) else error
+    if not isinstance(error, shutil.Error):
+        return error
+    return OSError(str(error.args[0][0][2]).partition(": ")[0])
 
 
 class Worker:
@@ -96,7 +98,8 @@ class Worker:
         self._log_start = log.stat().st_size if log.exists() else 0
         self._inbox: queue.Queue[Any] = queue.Queue()
         self._ready = False
-        self._process = _start(subject, code, log)
+        self._temporary = log.with_name(f"{log.name}.tmp")
+        self._process = _start(subject, code, log, self._temporary)
         _live_workers.add(self)
         self._reader = threading.Thread(target=self._receive, daemon=True)
         self._sender: threading.Thread | None = None
@@ -187,6 +190,7 @@ class Worker:
         self._end_group()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(GRACE_SECONDS)
+        shutil.rmtree(self._temporary, ignore_errors=True)
         closed_stdout = _close_after(self._reader, self._process.stdout)
         closed_stdin = _close_after(self._sender, self._process.stdin)
         if closed_stdout and closed_stdin:
@@ -268,11 +272,15 @@ class Worker:
         return "; the end of its stderr:\n" + "\n".join(f"    {line}" for line in lines) if lines else ""
 
 
-def _start(subject: Subject, code: Path, log: Path) -> subprocess.Popen[bytes]:
+def _start(subject: Subject, code: Path, log: Path, temporary: Path) -> subprocess.Popen[bytes]:
     # -I takes PYTHONUNBUFFERED away with the rest, hence -u.
     isolation = ["-I", "-u"] if subject.is_built_in else []
     variables = subject.worker_environment()
     try:
+        if subject.framework == "tensorflow":
+            # AutoGraph writes sources there, and a worker is ended too abruptly to remove them.
+            temporary.mkdir(exist_ok=True)
+            variables = {**variables, "TMPDIR": str(temporary), **subject.environment}
         stderr = log.open("ab")
     except OSError as error:
         raise WorkerFailed(

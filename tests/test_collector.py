@@ -221,6 +221,23 @@ def test_a_full_disk_costs_one_attempt(bench: Bench, monkeypatch: pytest.MonkeyP
     assert not list(bench.run().glob("*.part"))
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "raise OSError(28, 'No space left on device')",
+        "print('OSError: [Errno 28] No space left on device', file=sys.stderr, flush=True)\nos.abort()",
+    ],
+    ids=["raised", "died of it"],
+)
+def test_a_worker_without_disk_accuses_no_framework(bench: Bench, body: str) -> None:
+    bench.plant(body)
+    for _ in range(2):
+        with pytest.raises(ObservationUnwritable, match=r"numpy imports: .*No space left on device; free") as refused:
+            bench.collector().observe(KEY)
+        assert len(str(refused.value).splitlines()) == 1
+    assert bench.times == 1
+
+
 def kept_files(bench: Bench) -> list[Path]:
     files = (path for path in (bench.directory / "cache").rglob("*") if path.is_file())
     return sorted(path for path in files if path.suffix != ".lock")

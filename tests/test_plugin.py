@@ -345,8 +345,10 @@ def test_a_full_disk_is_one_line(suite: Suite) -> None:
         "    laboratory.observe(replace(case, framework='numpy'), 'imports')\n",
     )
     result = suite.run("--framework", "pytorch")
-    result.assert_outcomes(failed=1)
+    result.assert_outcomes(skipped=1)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert "cannot be written (No space left on device): free some space there, or set TMPDIR" in told(result)
+    assert "exit status 3" in told(result)
     assert "Traceback" not in told(result)
 
 

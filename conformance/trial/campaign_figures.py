@@ -73,8 +73,13 @@ class Figures:
     def total(self) -> Tally:
         """All runs together."""
         parts = self.tallies.values()
-        counts = [sum(getattr(part, name) for part in parts) for name in ("checks", "accepted", "alarms", "elements")]
-        return Tally(*counts, seconds=sum(part.seconds for part in parts))
+        return Tally(
+            checks=sum(part.checks for part in parts),
+            accepted=sum(part.accepted for part in parts),
+            alarms=sum(part.alarms for part in parts),
+            elements=sum(part.elements for part in parts),
+            seconds=sum(part.seconds for part in parts),
+        )
 
     @property
     def outside(self) -> tuple[Ratios, ...]:
