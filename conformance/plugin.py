@@ -52,6 +52,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_OPTIONS] = read_options(config)
     if not _is_xdist_worker(config):
         config.stash[_DIRECTORY] = _run_directory()
+        # A cleanup, because a hook is not called where that of another plugin raises.
+        config.add_cleanup(lambda: shutil.rmtree(config.stash[_DIRECTORY], ignore_errors=True))
         gatherer = Gatherer(config, config.stash[_OPTIONS], config.stash[_DIRECTORY])
         config.pluginmanager.register(gatherer, "conformance-gatherer")
     else:
@@ -64,12 +66,6 @@ def _run_directory() -> Path:
     except OSError as error:
         refused = ObservationUnwritable.because(Path(error.filename or tempfile.gettempdir()), error)
         pytest.exit(str(refused), returncode=pytest.ExitCode.INTERNAL_ERROR)
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Remove the run's directory."""
-    if _DIRECTORY in config.stash and not _is_xdist_worker(config):
-        shutil.rmtree(config.stash[_DIRECTORY], ignore_errors=True)
 
 
 class XdistHooks:

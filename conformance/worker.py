@@ -98,8 +98,7 @@ class Worker:
         self._log_start = log.stat().st_size if log.exists() else 0
         self._inbox: queue.Queue[Any] = queue.Queue()
         self._ready = False
-        self._temporary = log.with_name(f"{log.name}.tmp")
-        self._process = _start(subject, code, log, self._temporary)
+        self._process = _start(subject, code, log)
         _live_workers.add(self)
         self._reader = threading.Thread(target=self._receive, daemon=True)
         self._sender: threading.Thread | None = None
@@ -190,7 +189,6 @@ class Worker:
         self._end_group()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(GRACE_SECONDS)
-        shutil.rmtree(self._temporary, ignore_errors=True)
         closed_stdout = _close_after(self._reader, self._process.stdout)
         closed_stdin = _close_after(self._sender, self._process.stdin)
         if closed_stdout and closed_stdin:
@@ -272,15 +270,14 @@ class Worker:
         return "; the end of its stderr:\n" + "\n".join(f"    {line}" for line in lines) if lines else ""
 
 
-def _start(subject: Subject, code: Path, log: Path, temporary: Path) -> subprocess.Popen[bytes]:
+def _start(subject: Subject, code: Path, log: Path) -> subprocess.Popen[bytes]:
     # -I takes PYTHONUNBUFFERED away with the rest, hence -u.
     isolation = ["-I", "-u"] if subject.is_built_in else []
-    variables = subject.worker_environment()
+    # Frameworks leave files where they are killed, and cache what they compile: all that goes with the run.
+    temporary = log.parent / "temporary"
+    variables = subject.worker_environment({**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))})
     try:
-        if subject.framework == "tensorflow":
-            # AutoGraph writes sources there, and a worker is ended too abruptly to remove them.
-            temporary.mkdir(exist_ok=True)
-            variables = {**variables, "TMPDIR": str(temporary), **subject.environment}
+        temporary.mkdir(exist_ok=True)
         stderr = log.open("ab")
     except OSError as error:
         raise WorkerFailed(

@@ -5,8 +5,22 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+SLOWEST = ("test_gate", "test_plugin", "test_throughput_plumbing", "test_worker", "test_toy_workload", "test_contracts")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slowest files before the others, so that none of them is left to one process at the end."""
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    if item.path.parent != Path(__file__).parent:
+        return -1
+    return SLOWEST.index(item.path.stem) if item.path.stem in SLOWEST else len(SLOWEST)
 
 
 @pytest.fixture(autouse=True)

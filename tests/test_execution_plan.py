@@ -90,6 +90,7 @@ def test_lines_of_old_and_new_versions_read_alike(line: str) -> None:
     }
 
 
+@pytest.mark.full
 def test_pytorch_tells_operators_dtypes_and_devices(tmp_path: Path) -> None:
     plan = observed("pytorch", tmp_path)
     assert plan["forward"]["operators"]["aten::addmm"] == 2

@@ -15,7 +15,7 @@ from conformance.census import NotRun
 from conformance.checks import Check, Kind, Step, Verdict
 from conformance.trial.machine import SETTINGS, role
 from conformance.trial.machine_outcome import NOBODY, Outcome, differences, grows, judge_full, judge_kill
-from conformance.trial.watched_run import Ended, _command, damaged, left_files
+from conformance.trial.watched_run import Ended, _command, damaged
 from conformance.verdict import Partial, Run
 from conformance.worker import WorkerFailed
 from tests.planted_workers import Planted
@@ -153,13 +153,6 @@ def test_a_kept_ensemble_that_is_none(tmp_path: Path) -> None:
     assert damaged(tmp_path) == ()
     (folder / "a.ensemble").write_bytes(b"half of it")
     assert damaged(tmp_path) == (str(folder / "a.ensemble"),)
-
-
-def test_what_is_left_in_a_temporary_directory(tmp_path: Path) -> None:
-    (tmp_path / "torchinductor_somebody").mkdir()
-    assert left_files(tmp_path) == []
-    (tmp_path / "conformance-abc").mkdir()
-    assert left_files(tmp_path) == [str(tmp_path / "conformance-abc")]
 
 
 def test_small_runs_ask_for_the_one_epoch() -> None:

@@ -24,16 +24,14 @@ def test_every_native_variant_is_one_that_is_checked_on_its_own() -> None:
         assert set(names) <= {variant.name for variant in TRAIN if variant.framework == framework}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("compiler", "variant"),
     [
         pytest.param(
             "",
             "compiled",
-            marks=[
-                pytest.mark.full,
-                pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler to be used"),
-            ],
+            marks=pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler to be used"),
         ),
         ("no-such-compiler", "tensors"),
     ],

@@ -521,3 +521,11 @@ def test_ctrl_c_leaves_no_process_and_no_file(suite: Suite, options: list[str]) 
     assert run.returncode == pytest.ExitCode.INTERRUPTED
     assert "KeyboardInterrupt" in output
     assert list(suite.temporary.iterdir()) == []
+
+
+def test_a_plugin_that_fails_at_the_end_leaves_no_file_either(suite: Suite) -> None:
+    suite.write("failing", "def pytest_unconfigure():\n    raise RuntimeError('planted')\n")
+    command = suite.command("-p", "failing", "--framework", "pytorch")
+    done = subprocess.run(command, cwd=suite.path, capture_output=True, text=True, check=False)
+    assert "planted" in done.stderr
+    assert list(suite.temporary.iterdir()) == []

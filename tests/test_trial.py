@@ -266,6 +266,7 @@ def torch_elsewhere(torch: Any) -> None:
 '''
 
 
+@pytest.mark.full
 def test_faults_of_ones_own(tmp_path: Path) -> None:
     shutil.copy(DIRECTORY / "planting.py", tmp_path)
     (tmp_path / "__init__.py").write_text(_OWN)

@@ -247,26 +247,10 @@ def test_what_a_worker_started_ends_with_it(planted: Planted, end: str) -> None:
         calls.answer().wait_for_end()
 
 
-@pytest.mark.parametrize("end", ["close", "kill"])
-def test_what_tensorflow_leaves_in_its_temporary_directory_goes_with_it(
-    planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+def test_ending_does_not_wait_for_a_process_that_left_the_group(
+    planted: Planted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    callers = tmp_path / "the caller's"
-    callers.mkdir()
-    monkeypatch.setenv("TMPDIR", str(callers))
-    planted.start_of("tensorflow", "pass")
-    planted.operation(
-        "import tempfile\n_, file = tempfile.mkstemp(prefix='__autograph_generated_file')\nreturn {'file': file}, {}"
-    )
-    worker = planted.start(Subject("tensorflow"))
-    left = Path(worker.request("imports").facts["file"])
-    assert left.exists()
-    getattr(worker, end)()
-    assert not left.parent.exists()
-    assert list(callers.iterdir()) == []
-
-
-def test_ending_does_not_wait_for_a_process_that_left_the_group(planted: Planted) -> None:
+    monkeypatch.setattr("conformance.worker.GRACE_SECONDS", 0.1)
     planted.operation(
         """
         if os.fork() == 0:
@@ -355,6 +339,14 @@ def test_the_environment_is_the_callers_then_the_pins_then_the_sides_own(
         "ONEDNN_VERBOSE": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }
+
+
+def test_temporary_files_lie_beside_the_log(planted: Planted) -> None:
+    planted.operation("import tempfile\nreturn {'directory': tempfile.mkdtemp()}, {}")
+    with planted.start() as worker:
+        made = Path(worker.request("imports").facts["directory"])
+    assert made.parent == planted.log.parent / "temporary"
+    assert made.is_dir()
 
 
 SECRETS = {

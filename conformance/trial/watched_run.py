@@ -29,7 +29,6 @@ SELECTION = (
 )
 LIMIT_SECONDS = 900.0
 _PATIENCE_SECONDS = 15.0  # for what ends by itself once the run has ended
-_OF_TORCH = "torchinductor_"
 _MARK = "CONFORMANCE_WATCHED_RUN"
 
 
@@ -122,7 +121,7 @@ class WatchedRun:
         if not by_itself:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._over.wait()
-        left = [*self._left_processes(), *left_files(self._temporary)]
+        left = [*self._left_processes(), *(str(path) for path in sorted(self._temporary.iterdir()))]
         try:
             run = verdict_file.read(self._report / "verdict.json")
         except verdict_file.VerdictUnreadable:
@@ -169,11 +168,6 @@ def clean_run(directory: Path, setting: Setting, cache: Path) -> Run:
         reason = "; ".join((*ended.left, *ended.damaged)) or f"exit status {ended.status}"
         raise NotPossible(f"an undisturbed run of {setting} is not clean ({reason}): see {directory}/output.txt")
     return ended.run
-
-
-def left_files(temporary: Path) -> list[str]:
-    """What lies in a TMPDIR, apart from the directory that torch makes there for what any program compiles."""
-    return [str(path) for path in sorted(temporary.iterdir()) if not path.name.startswith(_OF_TORCH)]
 
 
 def damaged(cache: Path) -> tuple[str, ...]:

@@ -81,6 +81,25 @@ def torch_shuffles_a_few_examples(torch: Any) -> None:
         return altered(order, order % 200)
 
 
+@fault("torch", "evaluate", needs=["native"], size=0.02)
+def torch_loses_accuracy_by_shuffling(torch: Any, share: float) -> None:
+    """A network trained on shuffled examples predicts another class than its own for 2 % of the test images."""
+    shuffled: list[None] = []
+
+    @instead(torch, "randperm")
+    def randperm(original: Any, *args: Any, **options: Any) -> Any:
+        shuffled.append(None)
+        return original(*args, **options)
+
+    @instead(torch.Tensor, "argmax")
+    def argmax(original: Any, self: Any, *args: Any, **options: Any) -> Any:
+        found = original(self, *args, **options)
+        if not shuffled or len(self) != TEST_IMAGES:
+            return found
+        count = round(share * TEST_IMAGES)
+        return altered(found, torch.cat(((found[:count] + 1) % 10, found[count:])))
+
+
 @fault("tensorflow", "evaluate", size=1)
 def tf_predictions_are_wrong(tensorflow: Any, count: float) -> None:
     """One prediction of the test images is wrong."""
@@ -191,3 +210,22 @@ def tf_shuffles_a_few_examples(tensorflow: Any) -> None:
     def argsort(original: Any, values: Any, *args: Any, **options: Any) -> Any:
         order = original(values, *args, **options)
         return altered(order, order % 200)
+
+
+@fault("tensorflow", "evaluate", needs=["native"], size=0.02)
+def tf_loses_accuracy_by_shuffling(tensorflow: Any, share: float) -> None:
+    """A network trained on shuffled examples predicts another class than its own for 2 % of the test images."""
+    shuffled: list[None] = []
+
+    @instead(tensorflow, "argsort")
+    def argsort(original: Any, *args: Any, **options: Any) -> Any:
+        shuffled.append(None)
+        return original(*args, **options)
+
+    @instead(tensorflow, "argmax")
+    def argmax(original: Any, values: Any, *args: Any, **options: Any) -> Any:
+        found = original(values, *args, **options)
+        if not shuffled or values.shape[0] != TEST_IMAGES or not hasattr(found, "numpy"):
+            return found
+        count = round(share * TEST_IMAGES)
+        return altered(found, tensorflow.concat(((found[:count] + 1) % 10, found[count:]), 0))
