@@ -101,6 +101,7 @@ class TestFullDisk:
         [
             (PASSED, Outcome.UNHARMED),
             (NO_ROOM, Outcome.TOLD),
+            (Ended(3, "r/report.html cannot be written: No space left on device: free some", CLEAN), Outcome.TOLD),
             (Ended(3, "r/verdict.json cannot be written: No space left on device: free some", None), Outcome.TOLD),
         ],
     )

@@ -38,6 +38,8 @@ def judge_kill(victim: str, ended: Ended, expected: int) -> tuple[Outcome, str]:
     if victim == NOBODY:
         return Outcome.WRONG, f"exit status {ended.status}, though nothing was killed"
     assert ended.run is not None
+    if not ended.run.exit_status:
+        return Outcome.WRONG, f"exit status {ended.status}, but 0 in verdict.json"
     told = [check.reason for check in ended.run.checks if check.failed and "SIGKILL" in check.reason]
     told += [entry.reason for entry in ended.run.not_run if "crashed" in entry.reason]
     if not told:
@@ -76,8 +78,6 @@ def _wrong(ended: Ended, expected: int) -> str:
         return f"accuses the framework: {accused[0]}"
     if ended.status == 0 and (len(ended.run.checks) != expected or ended.run.exit_status):
         return f"passes with {len(ended.run.checks)} of {expected} checks"
-    if ended.status and not ended.run.exit_status:
-        return f"exit status {ended.status}, but {ended.run.exit_status} in verdict.json"
     return ""
 
 
