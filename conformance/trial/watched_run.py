@@ -83,7 +83,8 @@ class WatchedRun:
         own = {"TMPDIR": str(self._temporary), "CONFORMANCE_CACHE": str(cache), _MARK: self._mark}
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
-                [*_command(setting), f"--report={self._report}", *words],
+                # pytest keeps the directories of its last three runs, by default in TMPDIR.
+                [*_command(setting), f"--report={self._report}", f"--basetemp={directory / 'pytest'}", *words],
                 cwd=ROOT,
                 env={**os.environ, **(variables or {}), **own},
                 stdin=subprocess.DEVNULL,
