@@ -14,7 +14,7 @@ import pytest
 from conformance.census import NotRun
 from conformance.checks import Check, Kind, Step, Verdict
 from conformance.trial.machine import SETTINGS, role
-from conformance.trial.machine_outcome import NOBODY, Outcome, differences, grows, judge_full, judge_kill
+from conformance.trial.machine_outcome import Outcome, differences, grows, judge_full, judge_kill
 from conformance.trial.watched_run import Ended, _command, damaged
 from conformance.verdict import Partial, Run
 from conformance.worker import WorkerFailed
@@ -47,16 +47,16 @@ NO_ROOM = Ended(1, f"E   {FULL}", failing(unobserved(FULL)))
 
 class TestKills:
     @pytest.mark.parametrize(
-        ("victim", "ended", "outcome"),
+        ("killed", "ended", "outcome"),
         [
-            ("framework's worker", PASSED, Outcome.UNHARMED),
-            (NOBODY, PASSED, Outcome.UNHARMED),
-            ("framework's worker", TOLD, Outcome.TOLD),
-            ("xdist process", Ended(1, "", CRASHED), Outcome.TOLD),
+            (1, PASSED, Outcome.UNHARMED),
+            (0, PASSED, Outcome.UNHARMED),
+            (2, TOLD, Outcome.TOLD),
+            (1, Ended(1, "", CRASHED), Outcome.TOLD),
         ],
     )
-    def test_right(self, victim: str, ended: Ended, outcome: Outcome) -> None:
-        assert judge_kill(victim, ended, EXPECTED)[0] is outcome
+    def test_right(self, killed: int, ended: Ended, outcome: Outcome) -> None:
+        assert judge_kill(killed, ended, EXPECTED)[0] is outcome
 
     @pytest.mark.parametrize(
         ("ended", "reason"),
@@ -75,12 +75,12 @@ class TestKills:
         ],
     )
     def test_wrong(self, ended: Ended, reason: str) -> None:
-        outcome, why = judge_kill("framework's worker", ended, EXPECTED)
+        outcome, why = judge_kill(1, ended, EXPECTED)
         assert outcome is Outcome.WRONG
         assert reason in why
 
     def test_a_failure_where_nothing_was_killed_is_wrong(self) -> None:
-        assert judge_kill(NOBODY, TOLD, EXPECTED) == (Outcome.WRONG, "exit status 1, though nothing was killed")
+        assert judge_kill(0, TOLD, EXPECTED) == (Outcome.WRONG, "exit status 1, though nothing was killed")
 
     @pytest.mark.parametrize(
         ("command", "what"),

@@ -18,7 +18,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
 from typing import Annotated
@@ -28,12 +28,12 @@ import typer
 
 from conformance.ending import Ended as CommandEnded
 from conformance.ending import NotPossible
-from conformance.trial.machine_outcome import NOBODY, Outcome, differences, grows, judge_full, judge_kill
+from conformance.trial.machine_outcome import Outcome, differences, grows, judge_full, judge_kill
 from conformance.trial.watched_run import Setting, WatchedRun, clean_run
 
 SETTINGS = (Setting("pytorch"), Setting("tensorflow"), Setting("pytorch", 2))
 BOTH = Setting("tensorflow,pytorch", 2)
-_POLL_SECONDS = 0.01
+KILLS_A_RUN = 3
 _SMALLEST, _LARGEST = 1 << 12, 1 << 30
 
 app = typer.Typer(add_completion=False)
@@ -47,7 +47,7 @@ def kills(
     seed: Annotated[int, typer.Option(help="Of the moments and the victims.")] = 0,
     directory: Directory = DEFAULT,
 ) -> None:
-    """Kill a random process of a run, never pytest's own, at a random moment; every other cache is empty."""
+    """Kill random processes of runs, never pytest's own, at random moments; every other run has an empty cache."""
     place = _fresh(directory / "kills")
     cache = place / "cache"
     random = Random(seed)
@@ -57,42 +57,36 @@ def kills(
         clock = time.monotonic()
         expected[setting] = len(clean_run(place / f"clean {setting}", setting, cache).checks)
         seconds[setting] = time.monotonic() - clock
-    counts: Counter[tuple[str, Outcome]] = Counter()
-    number = 0
-    while sum(count for (victim, _), count in counts.items() if victim != NOBODY) < times:
-        number += 1
+    killed: Counter[str] = Counter()
+    outcomes: Counter[Outcome] = Counter()
+    while killed.total() < times:
+        number = outcomes.total() + 1
         setting = SETTINGS[number % len(SETTINGS)]
         if number % 2:
             shutil.rmtree(cache, ignore_errors=True)
-        own = place / f"{number:03d}"
-        run = WatchedRun(own, setting, cache)
-        victim = _kill_one(run, random, random.uniform(0, seconds[setting]))
-        outcome, reason = judge_kill(victim, run.end(), expected[setting])
-        counts[victim, outcome] += 1
-        _tell(f"{number:3} {setting}: {victim} killed, {_words(outcome, reason)}")
+        run = WatchedRun(place / f"{number:03d}", setting, cache)
+        victims = list(_kill_some(run, random, seconds[setting] / KILLS_A_RUN))
+        outcome, reason = judge_kill(len(victims), run.end(), expected[setting])
+        killed.update(victims)
+        outcomes[outcome] += 1
+        _tell(f"{number:3} {setting}: killed {', '.join(victims) or 'nobody'}: {_words(outcome, reason)}")
     for setting in SETTINGS:
         clean_run(place / f"clean {setting} afterwards", setting, cache)
-    for (victim, outcome), count in sorted(counts.items()):
-        typer.echo(f"{victim:20} {outcome:10} {count:4}")
+    typer.echo(f"killed {killed.total()}: {', '.join(f'{count} {what}' for what, count in killed.most_common())}")
+    typer.echo(f"runs {outcomes.total()}: {', '.join(f'{count} {what}' for what, count in outcomes.most_common())}")
     typer.echo("clean runs on the cache that is left pass")
-    raise typer.Exit(int(any(outcome is Outcome.WRONG for _, outcome in counts)))
+    raise typer.Exit(int(outcomes[Outcome.WRONG] > 0))
 
 
-def _kill_one(run: WatchedRun, random: Random, after: float) -> str:
-    """Kill a process of the run after so many seconds, or the first that it starts then; says what that was."""
-    over = run.is_over_within(after)
-    while not over:
-        found = run.descendants()
-        if found:
+def _kill_some(run: WatchedRun, random: Random, mean_seconds: float) -> Iterator[str]:
+    """Kill processes of the run, whichever there are then, at intervals of an exponential law; says what they were."""
+    while not run.is_over_within(random.expovariate(1 / mean_seconds)):
+        if found := run.descendants():
             victim = random.choice(found)
-            try:
+            with suppress(psutil.NoSuchProcess):
                 what = role(victim.cmdline())
                 victim.kill()
-            except psutil.NoSuchProcess:
-                continue
-            return what
-        over = run.is_over_within(_POLL_SECONDS)
-    return NOBODY
+                yield what
 
 
 def role(command: Sequence[str]) -> str:

@@ -10,9 +10,6 @@ from scipy.stats import kendalltau
 from conformance.trial.watched_run import Ended
 from conformance.verdict import Run
 
-NOBODY = "nobody"
-"""The victim where the run had ended before anything was killed."""
-
 GROWTH_P = 0.01
 
 _UNTOLD = ("Traceback (most recent call last)", "INTERNALERROR")
@@ -26,8 +23,8 @@ class Outcome(StrEnum):
     WRONG = "wrong"
 
 
-def judge_kill(victim: str, ended: Ended, expected: int) -> tuple[Outcome, str]:
-    """What became of a run one of whose processes was killed; `expected` is how many checks a clean run makes.
+def judge_kill(killed: int, ended: Ended, expected: int) -> tuple[Outcome, str]:
+    """What became of a run of which so many processes were killed; a clean one makes `expected` checks.
 
     `told` is a run that fails, by nothing but what could not be observed, and names the signal or the process.
     """
@@ -35,7 +32,7 @@ def judge_kill(victim: str, ended: Ended, expected: int) -> tuple[Outcome, str]:
         return Outcome.WRONG, wrong
     if ended.status == 0:
         return Outcome.UNHARMED, ""
-    if victim == NOBODY:
+    if not killed:
         return Outcome.WRONG, f"exit status {ended.status}, though nothing was killed"
     assert ended.run is not None
     if not ended.run.exit_status:
