@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from numpy.typing import NDArray
 
 from conformance import kept_ensembles, observations
 from conformance.observations import Key, Observation, ObservationUnwritable
-from conformance.requests import request_for
+from conformance.requests import Request, request_for
 from conformance.subjects import Subject
 from conformance.views import canonical
 from conformance.worker import ObservationFailed, Worker, WorkerFailed
 from reference.workloads import Workload
+
+_DISK_FULL = ("No space left on device", "Disk quota exceeded", "Read-only file system")
 
 
 class Collector:
@@ -79,15 +82,25 @@ class Collector:
     def _make(self, key: Key, path: Path, tensors: Mapping[str, NDArray[Any]] | None) -> None:
         workload = self._workloads[key.workload]
         request = request_for(key, workload, self._data_source)
-        kept = kept_ensembles.path_for(request, self._code) if key.operation == "ensemble" else None
-        if kept is not None and kept_ensembles.fetch(kept, path):
+        if tensors is not None:
+            request = replace(request, tensors=tensors)
+        if key.operation != "ensemble":
+            self._ask(key, path, request)
             return
-        sent = request.tensors if tensors is None else tensors
-        with self._worker_for(key) as worker:
-            reply = worker.request(request.operation, request.arguments, sent)
+        kept = kept_ensembles.path_for(request, self._code)
+        with kept_ensembles.alone(kept):
+            if not kept_ensembles.fetch(kept, path):
+                self._ask(key, path, request)
+                kept_ensembles.keep(path, kept)
+
+    def _ask(self, key: Key, path: Path, request: Request) -> None:
+        try:
+            with self._worker_for(key) as worker:
+                reply = worker.request(request.operation, request.arguments, request.tensors)
+        except (ObservationFailed, WorkerFailed) as failure:
+            _require_disk(key, failure)
+            raise
         observations.write(path, key, reply.facts, reply.tensors)
-        if kept is not None:
-            kept_ensembles.keep(path, kept)
 
     @contextlib.contextmanager
     def _worker_for(self, key: Key) -> Iterator[Worker]:
@@ -127,6 +140,14 @@ def _lock(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _require_disk(key: Key, failure: ObservationFailed | WorkerFailed) -> None:
+    """Raise ObservationUnwritable where the worker failed for want of disk: that says nothing of the framework."""
+    for line in str(failure).splitlines():
+        if any(words in line for words in _DISK_FULL):
+            what = f"{key.framework} {key.operation}: {line.strip()}"
+            raise ObservationUnwritable(f"{what}; free some space, or set TMPDIR to another disk") from failure
 
 
 def _described(error: ObservationFailed | WorkerFailed | ObservationUnwritable) -> dict[str, str]:

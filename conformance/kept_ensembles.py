@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
 from conformance.cache import cache_directory
 from conformance.observations import SCHEMA, ObservationUnwritable, write_whole
@@ -28,6 +30,24 @@ def path_for(request: Request, code: Path) -> Path:
     return cache_directory() / "ensembles" / f"{hashed.hexdigest()[:32]}.ensemble"
 
 
+@contextlib.contextmanager
+def alone(kept: Path) -> Iterator[None]:
+    """Hold the place of a kept ensemble, so that runs which want it at the same time make it once.
+
+    What an earlier holder was killed over is removed. Where the cache refuses a lock, everyone makes their own.
+    """
+    lock = FileLock(f"{kept}.lock")
+    with contextlib.suppress(OSError):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+        for unfinished in kept.parent.glob(f"{kept.name}.*.part"):
+            unfinished.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def fetch(kept: Path, path: Path) -> bool:
     """Copy a kept ensemble to `path`; False where there is none, or the kept file has been damaged.
 
@@ -37,11 +57,15 @@ def fetch(kept: Path, path: Path) -> bool:
         content = kept.read_bytes()
     except OSError:
         return False
-    digest, ensemble = content[:_DIGEST_BYTES], memoryview(content)[_DIGEST_BYTES:]
-    if hashlib.sha256(ensemble).digest() != digest:
+    if not is_sound(content):
         return False
-    write_whole(path, [ensemble])
+    write_whole(path, [memoryview(content)[_DIGEST_BYTES:]])
     return True
+
+
+def is_sound(content: bytes) -> bool:
+    """Whether the content of a kept file is an ensemble behind its own SHA-256."""
+    return hashlib.sha256(memoryview(content)[_DIGEST_BYTES:]).digest() == content[:_DIGEST_BYTES]
 
 
 def keep(path: Path, kept: Path) -> None:

@@ -114,8 +114,10 @@ def _availability(framework: str, device: str, variant: str) -> Iterator[None]:
         yield
     except ObservationFailed as error:
         raise _explained(error, framework, device, variant) from None
-    except (WorkerFailed, ObservationUnwritable, ObservationUnreadable) as error:
+    except (WorkerFailed, ObservationUnreadable) as error:
         raise _not_observed(str(error)) from None
+    except ObservationUnwritable as error:
+        raise NotAvailable(NotRun(framework, str(error), required=True, framework=framework)) from None
     except DataMissing as error:
         raise NotAvailable(NotRun("data", str(error), required=True)) from None
 

@@ -19,12 +19,14 @@ from conformance.cases import Case
 from conformance.catalogue import WORKLOAD as CATALOGUE
 from conformance.catalogue import cases as catalogue_cases
 from conformance.catalogue.cases import EntryCase
+from conformance.census import NotRun
 from conformance.checks import Check, Step
 from conformance.collector import Collector
 from conformance.contracts.filing import holds
 from conformance.divergence import repeated_by
 from conformance.gathering import Gatherer
 from conformance.laboratory import Laboratory, NotAvailable, Verify, acceptance, unobserved
+from conformance.observations import ObservationUnwritable
 from conformance.options import Options, add_options, read_options, repeating
 from conformance.termination import Termination
 from conformance.worker import stage_code
@@ -50,13 +52,21 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_OPTIONS] = read_options(config)
     if not _is_xdist_worker(config):
         config.pluginmanager.register(Termination(config), "conformance-termination")
-        config.stash[_DIRECTORY] = Path(tempfile.mkdtemp(prefix="conformance-"))
+        config.stash[_DIRECTORY] = _run_directory()
         # A cleanup, because a hook is not called where that of another plugin raises.
         config.add_cleanup(lambda: shutil.rmtree(config.stash[_DIRECTORY], ignore_errors=True))
         gatherer = Gatherer(config, config.stash[_OPTIONS], config.stash[_DIRECTORY])
         config.pluginmanager.register(gatherer, "conformance-gatherer")
     else:
         config.stash[_DIRECTORY] = Path(config.workerinput["conformance_directory"])  # type: ignore[attr-defined]
+
+
+def _run_directory() -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix="conformance-"))
+    except OSError as error:
+        refused = ObservationUnwritable.because(Path(error.filename or tempfile.gettempdir()), error)
+        pytest.exit(str(refused), returncode=pytest.ExitCode.INTERNAL_ERROR)
 
 
 class XdistHooks:
@@ -157,17 +167,26 @@ def laboratory(pytestconfig: pytest.Config, options: Options) -> Iterator[Labora
     """Observations of this run, made when first asked for; this process's workers end with the session."""
     directory = pytestconfig.stash[_DIRECTORY]
     observations = directory / "observations"
-    observations.mkdir(exist_ok=True)
-    code = directory / f"code-{os.getpid()}"
+    try:
+        observations.mkdir(exist_ok=True)
+        code = stage_code(directory / f"code-{os.getpid()}")
+    except OSError as error:
+        raise _no_room(ObservationUnwritable.because(observations, error)) from None
+    except ObservationUnwritable as error:
+        raise _no_room(error) from None
     collector = Collector(
         observations,
-        stage_code(code),
+        code,
         options.subjects,
         {workload.name: workload for workload in (*options.workloads, CATALOGUE)},
         options.data_source,
     )
     yield Laboratory(collector)
     collector.close()
+
+
+def _no_room(error: ObservationUnwritable) -> NotAvailable:
+    return NotAvailable(NotRun("the suite", str(error), required=True))
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 import conformance.observer
 import reference
+from conformance.observations import ObservationUnwritable
 from conformance.observer import messages
 from conformance.subjects import Subject
 
@@ -63,12 +64,25 @@ class Reply:
 
 
 def stage_code(directory: Path) -> Path:
-    """Copy the code that workers run, the observer and the references, into `directory` and return that."""
+    """Copy the code that workers run, the observer and the references, into `directory` and return that.
+
+    Raises ObservationUnwritable where the disk refuses it.
+    """
     ignore = shutil.ignore_patterns("__pycache__", "*.gz", "mnist")
-    for name, package in (("observer", conformance.observer), ("reference", reference)):
-        source = Path(package.__path__[0])
-        shutil.copytree(source, directory / name, ignore=ignore, dirs_exist_ok=True)
+    try:
+        for name, package in (("observer", conformance.observer), ("reference", reference)):
+            source = Path(package.__path__[0])
+            shutil.copytree(source, directory / name, ignore=ignore, dirs_exist_ok=True)
+    except OSError as error:
+        raise ObservationUnwritable.because(directory, _first_of(error)) from error
     return directory
+
+
+def _first_of(error: OSError) -> OSError:
+    """The error itself, or what copying a tree gathered in its stead: (from, to, reason) of the first file."""
+    if not isinstance(error, shutil.Error):
+        return error
+    return OSError(str(error.args[0][0][2]).partition(": ")[0])
 
 
 class Worker:

@@ -221,8 +221,26 @@ def test_a_full_disk_costs_one_attempt(bench: Bench, monkeypatch: pytest.MonkeyP
     assert not list(bench.run().glob("*.part"))
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "raise OSError(28, 'No space left on device')",
+        "print('OSError: [Errno 28] No space left on device', file=sys.stderr, flush=True)\nos.abort()",
+    ],
+    ids=["raised", "died of it"],
+)
+def test_a_worker_without_disk_accuses_no_framework(bench: Bench, body: str) -> None:
+    bench.plant(body)
+    for _ in range(2):
+        with pytest.raises(ObservationUnwritable, match=r"numpy imports: .*No space left on device; free") as refused:
+            bench.collector().observe(KEY)
+        assert len(str(refused.value).splitlines()) == 1
+    assert bench.times == 1
+
+
 def kept_files(bench: Bench) -> list[Path]:
-    return sorted((bench.directory / "cache").rglob("*"), key=lambda path: len(path.parts))[1:]
+    files = (path for path in (bench.directory / "cache").rglob("*") if path.is_file())
+    return sorted(path for path in files if path.suffix != ".lock")
 
 
 def plant_ensemble(bench: Bench) -> None:
@@ -298,9 +316,19 @@ def test_two_runs_at_once_on_one_cache(bench: Bench) -> None:
     assert answers[0][1]["train/losses"] == [0, 1, 2, 3, 4]
     assert answers == [answers[0]] * 2
     assert len(kept_files(bench)) == 1
-    times = bench.times
     assert is_whole(bench.collector("third"))
-    assert bench.times == times
+    assert bench.times == 1
+
+
+def test_what_a_run_was_killed_over_does_not_stay_in_the_cache(bench: Bench) -> None:
+    plant_ensemble(bench)
+    kept = kept_ensembles.path_for(request_for(ENSEMBLE, MNIST_MLP), bench.planted.code)
+    kept.parent.mkdir(parents=True)
+    kept.with_name(f"{kept.name}.0123.part").write_bytes(b"half")
+    of_another = kept.with_name(f"other{kept.suffix}.0123.part")
+    of_another.write_bytes(b"being written")
+    assert is_whole(bench.collector("first"))
+    assert kept_files(bench) == sorted([kept, of_another])
 
 
 def test_a_kept_ensemble_has_a_key_of_all_that_it_depends_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from conformance.gate.records import Records
 from conformance.gate.running import Outcome
 from conformance.observations import Key, ObservationUnwritable
 from conformance.requests import request_for
+from conformance.subjects import Subject
 from conformance.worker import ObservationFailed
 from reference.workloads import MNIST_MLP
 from tests.planted_workers import exchange, stop
@@ -358,7 +358,6 @@ def test_a_report_without_observations(
         ObservationUnwritable("/tmp/x.safetensors cannot be written (No space left on device)"),
         OSError(errno.ENOSPC, "No space left on device", "/tmp/x"),
         OSError(errno.EROFS, "Read-only file system", "/tmp/x"),
-        shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")]),
     ],
 )
 def test_a_full_or_read_only_disk_is_one_line_and_status_3(
@@ -375,13 +374,14 @@ def test_a_full_or_read_only_disk_is_one_line_and_status_3(
 
 def test_a_worker_without_disk_accuses_no_framework(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = Key("mnist_mlp", "pytorch", "checkpoint_save")
-    observer = Observer({"baseline": tmp_path}, tmp_path, {"baseline": {}}, [MNIST_MLP], lambda name, key: None)
+    subjects = {"baseline": {("pytorch", "cpu"): Subject("pytorch")}}
+    observer = Observer({"baseline": tmp_path}, tmp_path, subjects, [MNIST_MLP], lambda name, key: None)
 
     def fail(*arguments: object) -> None:
         raise ObservationFailed("OSError", "[Errno 28] No space left on device: '/tmp/y'", "")
 
-    monkeypatch.setattr("conformance.collector.Collector.observe", fail)
-    with pytest.raises(ObservationUnwritable, match=r"baseline, pytorch checkpoint_save: .*No space left on device"):
+    monkeypatch.setattr("conformance.collector.Worker", fail)
+    with pytest.raises(ObservationUnwritable, match=r"pytorch checkpoint_save: .*No space left on device"):
         observer.observe({"baseline": [key]})
     assert observer.records["baseline"].failed == {}
 

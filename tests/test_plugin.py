@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -417,7 +418,43 @@ def test_a_full_disk_is_one_line(suite: Suite) -> None:
         "    laboratory.observe(replace(case, framework='numpy'), 'imports')\n",
     )
     result = suite.run("--framework", "pytorch")
-    result.assert_outcomes(failed=1)
+    result.assert_outcomes(skipped=1)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "cannot be written (No space left on device): free some space there, or set TMPDIR" in told(result)
+    assert "exit status 3" in told(result)
+    assert "Traceback" not in told(result)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        OSError(28, "No space left on device"),
+        shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")]),
+    ],
+)
+def test_a_disk_too_full_for_the_workers_code_is_one_line(
+    suite: Suite, refusal: OSError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object, **named: object) -> None:
+        raise refusal
+
+    monkeypatch.setattr("shutil.copytree", full)
+    result = suite.run("--framework", "pytorch", "--report", "report")
+    result.assert_outcomes(skipped=2)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "No space left on device" in told(result)
+    assert "free some space there, or set TMPDIR to another directory" in told(result)
+    assert "Traceback" not in told(result)
+    assert verdict_file.read(suite.path / "report" / "verdict.json").exit_status == 3
+
+
+def test_no_place_for_temporary_files_is_one_line(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(prefix: str) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("conformance.plugin.tempfile.mkdtemp", full)
+    result = suite.run("--framework", "pytorch")
+    assert result.ret == pytest.ExitCode.INTERNAL_ERROR
     assert "cannot be written (No space left on device): free some space there, or set TMPDIR" in told(result)
     assert "Traceback" not in told(result)
 

@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 
 from conformance.collector import Collector
 from conformance.gate.records import Failure, Records, Unobserved
-from conformance.observations import Key, ObservationUnwritable
+from conformance.observations import Key
 from conformance.subjects import Subject
 from conformance.worker import ObservationFailed, WorkerFailed, end_all_workers
 from reference.workloads import Workload
-
-_DISK_FULL = ("No space left on device", "Disk quota exceeded", "Read-only file system")
 
 Done = Callable[[str, Key], None]
 
@@ -84,7 +82,6 @@ class Observer:
         except Unobserved:  # what it builds on has failed, which is on record
             return
         except (ObservationFailed, WorkerFailed) as failure:
-            _require_disk(name, key, failure)
             records.failed[key] = failure
             if key.operation == "imports":
                 self._lost[name, key.framework, key.device] = failure
@@ -95,11 +92,3 @@ class Observer:
             return None
         saver = key.variant.removeprefix("from-")
         return self.records[saver].get(replace(key, operation="checkpoint_save", variant="")).tensors
-
-
-def _require_disk(name: str, key: Key, failure: Failure) -> None:
-    """Raise ObservationUnwritable where the worker failed for want of disk: that says nothing of the framework."""
-    for line in str(failure).splitlines():
-        if any(words in line for words in _DISK_FULL):
-            what = f"{name}, {key.framework} {key.operation}: {line.strip()}"
-            raise ObservationUnwritable(f"{what}; free some space, or set TMPDIR to another disk") from failure

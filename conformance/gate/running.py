@@ -67,9 +67,6 @@ def machine_permitting() -> Iterator[None]:
         yield
     except (DataMissing, ObservationUnwritable, ReportNotWritten) as error:
         raise NotPossible(str(error)) from error
-    except shutil.Error as error:  # of copying our code, with (from, to, reason) for each file
-        reason = error.args[0][0][2]
-        raise NotPossible(f"{reason}: free some space there, or set TMPDIR to another directory") from error
     except OSError as error:
         if error.errno not in _DISK:
             raise
