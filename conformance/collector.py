@@ -18,7 +18,11 @@ from conformance.requests import request_for
 from conformance.subjects import Subject
 from conformance.views import canonical
 from conformance.worker import ObservationFailed, Worker, WorkerFailed
+from reference import catalogue
 from reference.workloads import Workload
+
+# What this process draws itself, for all processes of the run alike: nobody's observation, but kept like one.
+DRAWING = "drawing"
 
 
 class Collector:
@@ -77,6 +81,11 @@ class Collector:
         self._workers.clear()
 
     def _make(self, key: Key, path: Path, tensors: Mapping[str, NDArray[Any]] | None) -> None:
+        if key.operation == DRAWING:
+            from conformance.catalogue.examples import drawn_examples  # hypothesis, which takes its time
+
+            observations.write(path, key, {}, drawn_examples(catalogue.family(key.variant)))
+            return
         workload = self._workloads[key.workload]
         request = request_for(key, workload, self._data_source)
         kept = kept_ensembles.path_for(request, self._code) if key.operation == "ensemble" else None
