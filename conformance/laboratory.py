@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from conformance import ledger
 from conformance.cases import Case
 from conformance.census import NotRun
 from conformance.checks import Check, Step
-from conformance.collector import Collector
+from conformance.collector import DRAWING, Collector
 from conformance.contracts.filing import holds
 from conformance.contracts.imports import PACKAGES
 from conformance.divergence import repeated_by
@@ -72,6 +73,20 @@ class Laboratory:
     def formulas(self, case: Case, family: str) -> Observation:
         """The oracle's observation of a family of the catalogue."""
         return self._observe(case, "oracle", "cpu", "catalogue", family)
+
+    def drawn(self, case: Case, family: str) -> Observation:
+        """The inputs that hypothesis draws for a family of the catalogue."""
+        if importlib.util.find_spec("hypothesis") is None:
+            reason = "hypothesis, which draws them, is not installed: install framework-conformance[test]"
+            raise NotAvailable(NotRun("examples drawn", reason, workload=case.workload.name))
+        return self._observe(case, "oracle", "cpu", DRAWING, family)
+
+    def examples(self, case: Case, family: str, framework: str) -> Observation:
+        """A family of the catalogue on these inputs, in a framework or by its formulas."""
+        key = Key(case.workload.name, framework, "catalogue_examples", family)
+        drawn = self.drawn(case, family)
+        with _availability(framework, "cpu", family):
+            return self._collector.observe(key, drawn.tensors)
 
     def trained(self, case: Case, variant: Variant | None = None) -> Observation:
         """The training run of the case's variant, or of the given one, or of the framework's complete one."""

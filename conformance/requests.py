@@ -13,7 +13,7 @@ from conformance.cache import cache_directory
 from conformance.catalogue import asking
 from conformance.observations import Key
 from conformance.variants import EVALUATE, NATIVE, complete_variant, doubling, train_variant
-from reference import data
+from reference import catalogue, data
 from reference.workloads import Workload
 
 ENSEMBLE_MEMBERS = 16
@@ -64,12 +64,11 @@ def request_for(key: Key, workload: Workload, data_source: str = "embedded") -> 
 
     Raises KeyError for an unknown operation or variant, DataMissing where there is no data.
     """
-    if key.operation in ("catalogue", "catalogue_compiled"):
-        return Request(
-            key.operation,
-            asking.arguments(key.variant, key.operation),
-            asking.tensors(key.variant, key.seed),
-        )
+    if key.operation in asking.OPERATIONS:
+        family = catalogue.family(key.variant)
+        # Who asks for the examples sends them: they are drawn once for all who are asked.
+        sent = {} if key.operation == "catalogue_examples" else asking.tensors(family, key.seed)
+        return Request(key.operation, asking.arguments(family, key.operation), sent)
     arguments: dict[str, Any] = {"workload": workload.as_dict(), "data_source": data_source, "seed": key.seed}
     if key.operation != "imports":
         arguments["data_directory"] = data_directory(workload.dataset, data_source)

@@ -6,7 +6,7 @@ import pytest
 
 from conformance.catalogue.cases import EntryCase
 from conformance.census import NotRun
-from conformance.contracts import catalogue
+from conformance.contracts import catalogue, catalogue_examples
 from conformance.laboratory import Laboratory, NotAvailable, Verify
 from conformance.observations import Observation
 
@@ -29,6 +29,16 @@ def test_frameworks_agree(case: EntryCase, laboratory: Laboratory, verify: Verif
     for side in (observed, other):
         _skip_absent(case, laboratory, side)
     verify(catalogue.pair(case, observed, other, _oracle(case, laboratory)))
+
+
+@pytest.mark.catalogue
+@pytest.mark.each("catalogue entry varied")
+def test_examples(case: EntryCase, laboratory: Laboratory, verify: Verify) -> None:
+    """Outputs and gradients by the entry's formula, on shapes and edge values that hypothesis draws."""
+    observed = laboratory.examples(case, case.family.name, case.framework)
+    _skip_absent(case, laboratory, observed)
+    oracle = laboratory.examples(case, case.family.name, "oracle")
+    verify(catalogue_examples.checks(case, observed, oracle, laboratory.drawn(case, case.family.name)))
 
 
 @pytest.mark.compiled

@@ -181,6 +181,9 @@ def test_entries_are_well_formed(family: Family, entry: Entry) -> None:
         form.as_shipped()
     assert set(entry.keras.weights.values()) <= {name.replace("/", "_") for name in entry.weights}
     drawn(entry.inputs, entry.name)
+    if entry.vary is not None:
+        assert entry.oracle is not None, "on examples drawn, a formula decides"
+        assert {*entry.vary.axes, *entry.vary.edges} <= {*entry.inputs}
     assert len({divergence.id for divergence in entry.divergences}) == len(entry.divergences)
 
 

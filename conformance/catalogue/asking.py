@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from numpy.typing import NDArray
 
-from reference import catalogue
 from reference.catalogue.drawing import drawn
-from reference.catalogue.entries import Entry
+from reference.catalogue.entries import Entry, Family
+
+# Each operation with what says of an entry whether it is done to it.
+OPERATIONS: dict[str, Callable[[Entry], bool]] = {
+    "catalogue": lambda entry: True,
+    "catalogue_compiled": lambda entry: entry.compiled,
+    "catalogue_examples": lambda entry: entry.vary is not None,
+}
 
 
-def arguments(family: str, operation: str) -> dict[str, Any]:
-    """The arguments of the operations `catalogue` and `catalogue_compiled`: the family, and its entries by name."""
-    chosen = [e.name for e in catalogue.family(family).entries if e.compiled or operation == "catalogue"]
-    return {"family": family, "entries": chosen}
+def arguments(family: Family, operation: str) -> dict[str, Any]:
+    """The arguments of the operations OPERATIONS: the family, and by name those of its entries that it is done to."""
+    chosen = [entry.name for entry in family.entries if OPERATIONS[operation](entry)]
+    return {"family": family.name, "entries": chosen}
 
 
-def tensors(family: str, seed: int) -> dict[str, NDArray[Any]]:
+def tensors(family: Family, seed: int) -> dict[str, NDArray[Any]]:
     """Inputs and weights of all entries, `<entry>/input/<name>` and so on."""
-    return {
-        f"{entry.name}/{name}": array
-        for entry in catalogue.family(family).entries
-        for name, array in _arrays(entry, seed).items()
-    }
+    return {f"{entry.name}/{name}": array for entry in family.entries for name, array in _arrays(entry, seed).items()}
 
 
 def _arrays(entry: Entry, seed: int) -> dict[str, NDArray[Any]]:

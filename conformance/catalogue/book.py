@@ -38,6 +38,8 @@ def lines(phrase: Phrase, versions: Mapping[str, str]) -> str:
         parts += [f"  weights  {line}" for line in side.weights]
         parts += [f"  shipped  {line}" for line in side.shipped]
     parts.append(f"\n{phrase.agreement}{f' ({versions_text(versions)})' if versions else ''}")
+    if phrase.varies:
+        parts.append(f"also with {phrase.varies}, drawn by hypothesis")
     parts.append(f"check  {phrase.check}")
     if phrase.note:
         parts.append(f"\n{phrase.note}")
@@ -45,6 +47,11 @@ def lines(phrase: Phrase, versions: Mapping[str, str]) -> str:
         parts.append(f"\nbeware, {trap.name}: {trap.reason}{f' Apart by {trap.size}.' if trap.size else ''}")
         parts += [f"    {line}" for code in trap.codes for line in (f"# {code.framework}", *code.code.splitlines())]
     return "\n".join(parts)
+
+
+def also(phrases: Sequence[Phrase]) -> str:
+    """Further entries in a line, by name."""
+    return f"also: {', '.join(phrase.name for phrase in phrases)}"
 
 
 def _rendered(template: str, phrases: Sequence[Phrase], versions: Mapping[str, str], escaped: bool) -> str:
@@ -56,8 +63,10 @@ def _rendered(template: str, phrases: Sequence[Phrase], versions: Mapping[str, s
         lstrip_blocks=True,
     )
     environment.filters["anchor"] = _anchor
+    families = [(title, list(entries)) for title, entries in groupby(phrases, lambda p: p.title)]
     return environment.get_template(template).render(
-        families=[(title, list(entries)) for title, entries in groupby(phrases, lambda p: p.title)],
+        families=families,
+        varied=[(title, sum(bool(p.varies) for p in entries), len(entries)) for title, entries in families],
         versions=versions_text(versions),
         css=Markup(palette.css() + _REPORT_STYLES.read_text(encoding="utf-8")),
     )

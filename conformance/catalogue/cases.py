@@ -70,8 +70,14 @@ def compiled_cases(options: Options) -> Iterator[EntryCase]:
     yield from (case for case in entry_cases(options) if case.entry.compiled)
 
 
+def varied_cases(options: Options) -> Iterator[EntryCase]:
+    """Every entry whose inputs vary, in every framework."""
+    yield from (case for case in entry_cases(options) if case.entry.vary is not None)
+
+
 GENERATORS = {
     "catalogue entry": entry_cases,
     "catalogue pair": pair_cases,
     "catalogue entry compiled": compiled_cases,
+    "catalogue entry varied": varied_cases,
 }

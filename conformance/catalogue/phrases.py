@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from conformance.catalogue.measured import EntryMeasured, Measured
@@ -36,16 +36,21 @@ class Trap:
 
 @dataclass(frozen=True)
 class Phrase:
-    """An entry of the phrase book."""
+    """An entry of the phrase book.
+
+    `components` are the last names of the components that its two forms are; `varies` says what hypothesis draws.
+    """
 
     name: str
     family: str
     title: str
     check: str
+    components: tuple[str, ...]
     sides: tuple[Code, Code]
     agreement: str
     note: str
     traps: tuple[Trap, ...]
+    varies: str
 
 
 def phrase(family: Family, entry: Entry, measured: EntryMeasured | None) -> Phrase:
@@ -55,10 +60,12 @@ def phrase(family: Family, entry: Entry, measured: EntryMeasured | None) -> Phra
         family=family.name,
         title=family.title,
         check=f"{family.step}/catalogue/{entry.name}",
+        components=tuple(name for form in (entry.keras, entry.torch) if (name := _component(form))),
         sides=(_code(entry, "tensorflow", entry.keras), _code(entry, "pytorch", entry.torch)),
         agreement=_agreement(measured),
         note=entry.note,
         traps=tuple(_trap(entry, divergence, measured) for divergence in entry.divergences),
+        varies=_varies(entry),
     )
 
 
@@ -73,12 +80,21 @@ def phrases(measured: Measured | None) -> list[Phrase]:
 
 
 def found(name: str, among: Sequence[Phrase]) -> list[Phrase]:
-    """The phrases that a name means: an entry's, those of its variations, or those whose code calls it."""
+    """The phrases that a name means, the closest first.
+
+    These are the entry of that name, those whose form is the component and nothing else, those of its variations,
+    and those whose code calls it. A name with a hyphen is that of a variation.
+    """
     wanted = name.lower().rpartition(".")[2]
-    exact = [p for p in among if p.name.lower() == name.lower()]
-    variations = [p for p in among if p.name.lower().startswith(f"{wanted}-")]
-    calling = [p for p in among if wanted in _called(p) and p not in exact + variations]
-    return exact + variations + calling
+    ranks: list[Callable[[Phrase], bool]] = [
+        lambda p: p.name.lower() in (name.lower(), wanted),
+        lambda p: wanted in p.components and "-" not in p.name,
+        lambda p: wanted in p.components,
+        lambda p: p.name.lower().startswith(f"{wanted}-"),
+        lambda p: wanted in _called(p),
+    ]
+    ranked = ((next((rank for rank, holds in enumerate(ranks) if holds(p)), None), p) for p in among)
+    return [p for _, p in sorted(((rank, p) for rank, p in ranked if rank is not None), key=lambda pair: pair[0])]
 
 
 def nearest(name: str, among: Sequence[Phrase]) -> list[str]:
@@ -103,6 +119,29 @@ def _called(p: Phrase) -> dict[str, str]:
                 names[called.lower()] = called
     names.pop("component", None)
     return names
+
+
+def _component(form: Form) -> str:
+    """The last name, in small letters, of what a form makes and calls with its inputs as they are; empty for more."""
+    build, call = (_outermost_call(code) for code in (form.build, form.call))
+    if not form.call:
+        return _last_name(build) if build else ""
+    if call is None or not all(isinstance(argument, ast.Name | ast.Constant) for argument in call.args):
+        return ""
+    if not form.build:
+        return _last_name(call)
+    return _last_name(build) if build and _last_name(call) == "component" else ""
+
+
+def _outermost_call(code: str) -> ast.Call | None:
+    """The call that a form's code is, where it is nothing else."""
+    statements = ast.parse(code.strip()).body
+    only = statements[0] if len(statements) == 1 else None
+    return only.value if isinstance(only, ast.Expr) and isinstance(only.value, ast.Call) else None
+
+
+def _last_name(call: ast.Call) -> str:
+    return ast.unparse(call.func).rpartition(".")[2].lower()
 
 
 def _code(entry: Entry, framework: str, form: Form) -> Code:
@@ -140,6 +179,13 @@ def _trap(entry: Entry, divergence: Divergence, measured: EntryMeasured | None) 
     )
 
 
+def _varies(entry: Entry) -> str:
+    if entry.vary is None:
+        return ""
+    parts = ["other shapes"] if entry.vary.drawn_lengths() else []
+    return " and ".join([*parts, *(["edge values"] if entry.vary.edges else [])])
+
+
 def _agreement(measured: EntryMeasured | None) -> str:
     if measured is None:
         return "not measured yet"
@@ -147,10 +193,17 @@ def _agreement(measured: EntryMeasured | None) -> str:
         return f"{measured.failed} of {measured.checks} checks fail"
     if measured.agreement is None:
         return f"each follows its law; {measured.checks} checks"
-    alike = "to the bit" if measured.agreement == 0 else f"within {measured.agreement:.1e}"
-    allowed = f"at most {measured.ratio:.0%} of the rounding allowance" if measured.ratio else "nothing is allowed"
-    how = ", each judged by its own float64 run" if "self-consistency" in measured.kinds else ""
-    return f"outputs agree {alike}; {allowed}{how}; {measured.checks} checks"
+    alike = "are the same bits" if measured.agreement == 0 else f"differ by at most {measured.agreement:.1e}"
+    how = "its own float64 run" if "self-consistency" in measured.kinds else "the formula in float64"
+    return f"the outputs of both {alike}; {_strays(measured, how)}; {measured.checks} checks"
+
+
+def _strays(measured: EntryMeasured, how: str) -> str:
+    """How far outputs and gradients lie from float64, in the unit of what rounding explains."""
+    if not measured.ratio:
+        return f"none strays from {how}"
+    share = f"{measured.ratio:.0%}" if measured.ratio >= 0.01 else "1%"
+    return f"from {how}, outputs and gradients stray by at most {share} of what rounding allows"
 
 
 def versions_text(versions: Mapping[str, str]) -> str:

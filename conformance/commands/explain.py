@@ -8,7 +8,10 @@ from conformance.ending import WrongUse
 
 
 def explain(name: str) -> None:
-    """Print the entries that the name means. Raises WrongUse, offering near names, for one that means none."""
+    """Print the entry that the name means before others, and name those in a line.
+
+    Raises WrongUse, offering near names, for a name that means none.
+    """
     try:
         figures: measured.Measured | None = measured.read()
     except measured.MeasurementUnreadable:
@@ -19,5 +22,7 @@ def explain(name: str) -> None:
         near = nearest(name, known)
         hint = f"did you mean {', '.join(near)}?" if near else "docs/catalogue.md lists all"
         raise WrongUse(f"the catalogue has no component {name!r}: {hint}")
-    versions = figures.versions if figures else {}
-    print(f"\n\n{'-' * 40}\n\n".join(book.lines(phrase, versions) for phrase in meant))
+    closest, *others = meant
+    print(book.lines(closest, figures.versions if figures else {}))
+    if others:
+        print(f"\n{book.also(others)}")

@@ -50,8 +50,8 @@ def _repeatable(case: EntryCase, check: Check) -> Check:
 
 
 def _entry(case: EntryCase, observed: Observation, oracle: Observation | None) -> Iterator[Check]:
-    if fault := _fault(case, oracle, observed):
-        yield fault
+    if unobserved := fault(case, oracle, observed):
+        yield unobserved
         return
     facts = observed.facts["entries"][case.entry.name]
     if case.entry.kind == "sample":
@@ -59,7 +59,7 @@ def _entry(case: EntryCase, observed: Observation, oracle: Observation | None) -
     for mode in case.entry.modes:
         found = tensors(case, mode, observed)
         for name, wanted in expected(case, case.framework, mode, observed, oracle).items():
-            yield _compared(case, mode, name, found.get(name), wanted.values, wanted)
+            yield compared(case, mode, name, found.get(name), wanted.values, wanted)
         told = facts["modes"][mode]
         different = ", ".join(told["different"])
         yield holds(
@@ -71,12 +71,7 @@ def _entry(case: EntryCase, observed: Observation, oracle: Observation | None) -
             told["calls"],
         )
     if case.entry.kind == "saving":
-        loaded = tensors(case, "loaded", observed)
-        for name, array in loaded.items():
-            saved = tensors(case, INFERENCE, observed)[name]
-            comparison = exact.compare(name, array, saved)
-            yield file(case, case.step, _name(case, "loaded", name), Kind.EXACT, comparison)
-        yield holds(case, case.step, _name(case, "loaded"), bool(loaded), "the saved component was not loaded")
+        yield from _loaded(case, observed)
     form = case.entry.form(case.framework)
     if form.shipped:
         shipped = {name: _single(value) for name, value in facts["shipped"].items()}
@@ -84,9 +79,21 @@ def _entry(case: EntryCase, observed: Observation, oracle: Observation | None) -
         yield exactly(case, case.step, _name(case, "defaults"), shipped, recorded)
 
 
+def _loaded(case: EntryCase, observed: Observation) -> Iterator[Check]:
+    """What a fresh process loaded gives the bits of what was saved."""
+    loaded = tensors(case, "loaded", observed)
+    for name, array in loaded.items():
+        saved = tensors(case, INFERENCE, observed)[name]
+        yield file(case, case.step, _name(case, "loaded", name), Kind.EXACT, exact.compare(name, array, saved))
+    error = observed.facts["entries"][case.entry.name].get("not_loaded")
+    why = f": {error['kind']}: {error['message']}" if error else ""
+    reason = f"the saved component was not loaded in a fresh process{why}"
+    yield holds(case, case.step, _name(case, "loaded"), bool(loaded), reason)
+
+
 def _pair(case: EntryCase, observed: Observation, other: Observation, oracle: Observation | None) -> Iterator[Check]:
-    if fault := _fault(case, oracle, observed, other):
-        yield fault
+    if unobserved := fault(case, oracle, observed, other):
+        yield unobserved
         return
     sides = [side.facts["entries"][case.entry.name] for side in (observed, other)]
     partner = replace(case, framework=other.key.framework)
@@ -95,7 +102,7 @@ def _pair(case: EntryCase, observed: Observation, other: Observation, oracle: Ob
         theirs = tensors(partner, mode, other)
         for name, wanted in expected(case, partner.framework, mode, other, oracle).items():
             if name in theirs:
-                yield _compared(case, mode, name, found.get(name), theirs[name], wanted)
+                yield compared(case, mode, name, found.get(name), theirs[name], wanted)
         dtypes = [_output_dtypes(facts["modes"][mode]["dtypes"]) for facts in sides]
         yield exactly(case, case.step, _name(case, mode, "dtypes"), *dtypes)
     if case.framework != partner.framework:
@@ -127,8 +134,8 @@ def absence(case: EntryCase, observed: Observation, versions: Callable[[], Mappi
 
 def compiled(case: EntryCase, observed: Observation, oracle: Observation) -> Iterator[Check]:
     """Of one entry, compiled in every way that the framework has: every tensor within its allowance."""
-    if fault := _fault(case, oracle, observed):
-        yield _repeatable(case, fault)
+    if unobserved := fault(case, oracle, observed):
+        yield _repeatable(case, unobserved)
         return
     facts = observed.facts["entries"][case.entry.name]
     for compiler in facts["compilers"]:
@@ -136,7 +143,7 @@ def compiled(case: EntryCase, observed: Observation, oracle: Observation) -> Ite
             found = tensors(case, f"{compiler}/{mode}", observed)
             for name, wanted in expected(case, case.framework, mode, observed, oracle).items():
                 where = "/".join(("compiled", compiler, mode))
-                yield _repeatable(case, _compared(case, where, name, found.get(name), wanted.values, wanted))
+                yield _repeatable(case, compared(case, where, name, found.get(name), wanted.values, wanted))
 
 
 def _sampled(case: EntryCase, observed: Observation) -> Iterator[Check]:
@@ -155,7 +162,7 @@ def _sampled(case: EntryCase, observed: Observation) -> Iterator[Check]:
         yield file(case, case.step, _name(case, "law", result.name), Kind.STATISTICAL, comparison, law=result.law)
 
 
-def _fault(case: EntryCase, oracle: Observation | None, *sides: Observation) -> Check | None:
+def fault(case: EntryCase, oracle: Observation | None, *sides: Observation) -> Check | None:
     """The break of an entry that could not be observed; None where it was."""
     for side in (*sides, *([oracle] if oracle is not None else [])):
         facts = side.facts["entries"][case.entry.name]
@@ -178,7 +185,7 @@ def _name(case: EntryCase, *parts: str) -> str:
     return "/".join((NAME, case.entry.name, *(part for part in parts if not (only and part == INFERENCE))))
 
 
-def _compared(
+def compared(
     case: EntryCase, mode: str, name: str, value: NDArray[Any] | None, other: NDArray[Any], wanted: Expected
 ) -> Check:
     """The check of one tensor against the oracle's or another side's."""

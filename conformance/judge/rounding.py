@@ -34,8 +34,9 @@ _TRAINING_STEP = re.compile(r"/(\d{6})/")
 
 
 def ulp32(magnitude: ArrayLike) -> NDArray[np.float64]:
-    """The distance from a number to the next larger float32, element by element."""
-    return np.spacing(np.abs(np.asarray(magnitude, dtype=np.float32))).astype(np.float64)
+    """The distance from a number to the next larger float32, element by element; from the largest to the one below."""
+    below = np.nextafter(np.finfo(np.float32).max, np.float32(0))
+    return np.spacing(np.minimum(np.abs(np.asarray(magnitude, dtype=np.float32)), below)).astype(np.float64)
 
 
 def allowances(oracle: Mapping[str, NDArray[Any]]) -> dict[str, Allowance]:

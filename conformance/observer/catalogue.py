@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import tempfile
-import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,9 +34,11 @@ def observe(session: Session, arguments: dict[str, Any], tensors: Arrays) -> tup
         facts, observed = each_entry(arguments, tensors, lambda entry, sent: _observed(runner, entry, sent, kept))
         saved = sorted(path.stem for path in kept.glob("inputs/*.npz"))
         if saved:
-            loaded = in_fresh_process(session.framework, session.device, arguments["family"], kept, saved)
+            loaded, failed = in_fresh_process(session.framework, session.device, arguments["family"], kept, saved)
             for name, outputs in loaded.items():
                 observed.update({f"{name}/loaded/{tensor}": array for tensor, array in outputs.items()})
+            for name, error in failed.items():
+                facts[name]["not_loaded"] = error
     return {"entries": facts}, observed
 
 
@@ -53,7 +54,7 @@ def each_entry(
         except running.Absent as error:
             facts[name], found = {"absent": str(error)}, {}
         except Exception as error:
-            facts[name], found = {"error": described(error)}, {}
+            facts[name], found = {"error": running.described(error)}, {}
         observed.update({f"{name}/{tensor}": array for tensor, array in found.items()})
     return facts, observed
 
@@ -61,10 +62,10 @@ def each_entry(
 def _observed(runner: Any, entry: Entry, sent: Arrays, directory: Path) -> tuple[dict[str, Any], Arrays]:
     if hasattr(runner, "FRAMEWORK"):
         return _entry(runner, entry, sent, directory)
-    return {}, _formula(runner, entry, sent) if entry.oracle is not None else {}
+    return {}, formula(runner, entry, sent) if entry.oracle is not None else {}
 
 
-def _formula(runner: Any, entry: Entry, sent: Arrays) -> Arrays:
+def formula(runner: Any, entry: Entry, sent: Arrays) -> Arrays:
     """The oracle's tensors, `<mode>/<tensor>`, with `deviation/<mode>/<tensor>` and `exact/<mode>/<tensor>`."""
     found: Arrays = {}
     for mode in entry.modes:
@@ -150,7 +151,7 @@ def _diverging(runner: Any, entry: Entry, divergence: Divergence, sent: Arrays) 
     except running.Absent as error:
         return {"absent": str(error)}, {}
     except Exception as error:
-        return {"raised": described(error)}, {}
+        return {"raised": running.described(error)}, {}
     return {}, found
 
 
@@ -172,11 +173,6 @@ def require(form: Form, runner: Any) -> None:
 
 def _different(again: Arrays, first: Arrays) -> list[str]:
     return [name for name, array in again.items() if array.tobytes() != first[name].tobytes()]
-
-
-def described(error: Exception) -> dict[str, str]:
-    """An exception in JSON."""
-    return {"kind": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()}
 
 
 def under(prefix: str, arrays: Mapping[str, np.ndarray]) -> Arrays:

@@ -25,6 +25,7 @@ OPERATIONS = (
     "self_ensemble",
     "catalogue",
     "catalogue_compiled",
+    "catalogue_examples",
 )
 
 _session: Session | None = None

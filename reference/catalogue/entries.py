@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from .drawing import Draw
+from .varying import Vary
 
 SIDES = {"tensorflow": "keras", "pytorch": "torch"}
 INFERENCE, TRAINING = "inference", "training"
@@ -98,14 +99,15 @@ class Entry:
         sample      `call` draws random numbers, which must follow `law`: see conformance.catalogue.laws
         saving      as `call`; then `save` writes to `path`, and in a fresh process `load` gives the component again
 
-    `exact` demands equality to the bit instead of a rounding allowance. `note` is what else a person who ports a
-    model must know.
+    `exact` demands equality to the bit instead of a rounding allowance. `vary` says which inputs may have other shapes
+    and hold edge values, which hypothesis then draws; the formula must hold for them. `note` is what else a person who
+    ports a model must know. Raises MalformedEntry where a form is missing.
     """
 
     name: str
-    keras: Form
-    torch: Form
-    inputs: Mapping[str, Draw]
+    keras: Form = field(default_factory=Form)
+    torch: Form = field(default_factory=Form)
+    inputs: Mapping[str, Draw] = field(default_factory=dict)
     oracle: Callable[..., Any] | None = None
     weights: Mapping[str, Draw] = field(default_factory=dict)
     modes: tuple[str, ...] = (INFERENCE,)
@@ -114,8 +116,17 @@ class Entry:
     settings: Mapping[str, Any] = field(default_factory=dict)
     exact: bool = False
     compiled: bool = False
+    vary: Vary | None = None
     divergences: tuple[Divergence, ...] = ()
     note: str = ""
+
+    def __post_init__(self) -> None:
+        for framework, form in ((SIDES["tensorflow"], self.keras), (SIDES["pytorch"], self.torch)):
+            if not form.build and not form.call:
+                raise MalformedEntry(
+                    f"entry {self.name} has no {framework} form: an entry needs both; write out there what the other "
+                    "framework's component does, and say in the note that there is none"
+                )
 
     def form(self, framework: str) -> Form:
         """The entry's form in `tensorflow` or `pytorch`."""

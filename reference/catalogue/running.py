@@ -6,6 +6,7 @@ import ast
 import inspect
 import linecache
 import math
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any
@@ -119,6 +120,11 @@ def plain(value: Any) -> Any:
         return float(np.asarray(value))
     except (TypeError, ValueError, RuntimeError):
         return type(value).__name__
+
+
+def described(error: Exception) -> dict[str, str]:
+    """An exception that is being handled, in JSON."""
+    return {"kind": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()}
 
 
 def _read(live: Any, name: str) -> Any:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -114,10 +115,10 @@ class RandomRounding(Arithmetic):
     def __init__(self, members: int, seed: int) -> None:
         super().__init__(np.float64)
         self.members: int = members
-        self._random = np.random.default_rng(seed)
         self._places = random.Random(seed)
-        self._normal_pool = self._normals(POOL_SIZE)
-        self._bits_pool = self._bits(POOL_SIZE)
+        self._normal_pool, self._bits_pool, state = _pools(seed)
+        self._random = np.random.default_rng(seed)
+        self._random.bit_generator.state = state
 
     def array(self, values: Array) -> Array:
         """The same float32 values for every member: shape (members, ...), read-only."""
@@ -172,12 +173,27 @@ class RandomRounding(Arithmetic):
         return pool[start : start + count]
 
     def _normals(self, count: int) -> Array:
-        normals = self._random.standard_normal(count, dtype=np.float32)
-        normals *= np.float32(UNIT_ROUNDOFF / np.sqrt(3))
-        return normals
+        return _normals(self._random, count)
 
     def _bits(self, count: int) -> Array:
-        return self._random.integers(0, 2**DISCARDED_BITS, count, dtype=np.uint64)
+        return _bits(self._random, count)
+
+
+@lru_cache(maxsize=2)
+def _pools(seed: int) -> tuple[Array, Array, Any]:
+    """Normals and bits from a generator of this seed, and its state behind them: to draw them takes a while."""
+    generator = np.random.default_rng(seed)
+    return _normals(generator, POOL_SIZE), _bits(generator, POOL_SIZE), generator.bit_generator.state
+
+
+def _normals(generator: np.random.Generator, count: int) -> Array:
+    normals = generator.standard_normal(count, dtype=np.float32)
+    normals *= np.float32(UNIT_ROUNDOFF / np.sqrt(3))
+    return normals
+
+
+def _bits(generator: np.random.Generator, count: int) -> Array:
+    return generator.integers(0, 2**DISCARDED_BITS, count, dtype=np.uint64)
 
 
 EXACT = Arithmetic(np.float64)

@@ -13,6 +13,7 @@ from reference.oracle.arithmetic import EXACT, Arithmetic, RandomRounding
 from reference.oracle.tracing import Traced, Tracing
 
 MEMBERS = 32
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def observe(
@@ -20,11 +21,11 @@ def observe(
 ) -> dict[str, np.ndarray]:
     """Outputs, `gradient/input/<name>`, `gradient/weight/<name>`, `state/<weight>`, all float64.
 
-    For each such tensor T of floating point also `deviation/T`, (MEMBERS,), the largest difference of every member from
-    it, and `exact/T`, bool, of its shape: True where no member differs at all.
+    What float32 cannot hold is infinite. For each such tensor T of floating point also `deviation/T`, (MEMBERS,), the
+    largest difference of every member from it, and `exact/T`, bool, of its shape: True where no member differs at all.
     """
-    found = run(EXACT, entry, inputs, weights, mode)
-    members = run(RandomRounding(MEMBERS, seed=0), entry, inputs, weights, mode)
+    found = _in_float32_range(run(EXACT, entry, inputs, weights, mode))
+    members = _in_float32_range(run(RandomRounding(MEMBERS, seed=0), entry, inputs, weights, mode))
     result = dict(found)
     for name, values in found.items():
         if values.dtype.kind == "f":
@@ -112,9 +113,21 @@ def _is_wanted(entry: Entry, name: str) -> bool:
     return entry.gradients is None or name.rpartition("/")[2] in entry.gradients
 
 
+def _in_float32_range(found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {
+        name: np.where(np.abs(values) > LARGEST, np.copysign(np.inf, values), values)
+        if values.dtype.kind == "f"
+        else values
+        for name, values in found.items()
+    }
+
+
 def _difference(members: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Members less the exact values; 0 where both are the same infinity or both NaN."""
+    """Members less the exact values; 0 where both are the same infinity or both NaN.
+
+    Where rounding alone decides whether there is a number at all, it is the largest that float32 holds.
+    """
     with np.errstate(invalid="ignore"):
         difference = members - values
     same = (members == values) | (np.isnan(members) & np.isnan(values))
-    return np.where(same, 0.0, difference)
+    return np.where(same, 0.0, np.where(np.isfinite(difference), difference, LARGEST))

@@ -37,6 +37,7 @@ class Component:
     ) -> None:
         name = f"<keras form of {entry.name}>"
         self._precision = precision
+        self._is_random = entry.kind == "sample" or mode == TRAINING
         self._inputs = {name: self._tensor(array) for name, array in inputs.items()}
         self._names: dict[str, Any] = {"training": mode == TRAINING}
         self._watched = [] if entry.gradients == () else list(entry.gradients or _floating(self._inputs))
@@ -55,7 +56,8 @@ class Component:
 
     def __call__(self, with_gradients: bool = True) -> dict[str, np.ndarray]:
         """Outputs, `gradient/input/<name>`, `gradient/weight/<own name>`, and in training `state/<own name>`."""
-        tf.keras.utils.set_random_seed(SEED)
+        if self._is_random:
+            tf.keras.utils.set_random_seed(SEED)  # also throws away every kernel that TensorFlow has made ready
         for own, variable in self._weights.items():
             variable.assign(self._values[own])
         with precision_of(self._precision):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..entries import Divergence, Family
+from ..varying import Vary
 from .transforms import in_torch, of_images
 
 
@@ -41,12 +42,14 @@ ENTRIES = (
         "tf.image.rgb_to_grayscale(x)",
         "transforms.functional.rgb_to_grayscale(x)",
         lambda a, x: a.sum(x * np.asarray([0.2989, 0.587, 0.114]), keepdims=True),
+        vary=Vary({"x": ("n", "h", "w", 3)}),
     ),
     of_images(
         "brightness",
         "tf.image.adjust_brightness(x, 0.25)",
         "x + 0.25",
         lambda a, x: x + 0.25,
+        vary=Vary({"x": ("n", "h", "w", 3)}),
         divergences=(
             Divergence(
                 "adjust_brightness",
@@ -62,6 +65,7 @@ ENTRIES = (
         "tf.image.adjust_contrast(x, 0.5)",
         "mean = x.mean((2, 3), keepdim=True)\nmean + 0.5 * (x - mean)",
         contrasted,
+        vary=Vary({"x": ("n", "h", "w", 3)}),
         divergences=(
             Divergence(
                 "adjust_contrast",
@@ -77,6 +81,7 @@ ENTRIES = (
         "tf.image.adjust_saturation(x, 0.5)",
         "largest = x.amax(1, keepdim=True)\nlargest + 0.5 * (x - largest)",
         scaled_saturation,
+        vary=Vary({"x": ("n", "h", "w", 3)}),
         divergences=(
             Divergence(
                 "adjust_saturation",
@@ -92,12 +97,14 @@ ENTRIES = (
         "tf.image.adjust_hue(x, 1 / 3)",
         "transforms.functional.adjust_hue(x, 1 / 3)",
         turned_hue,
+        vary=Vary({"x": ("n", "h", "w", 3)}),
     ),
     of_images(
         "gamma",
         "tf.image.adjust_gamma(x, 2.0, gain=0.5)",
         "transforms.functional.adjust_gamma(x, 2.0, gain=0.5)",
         lambda a, x: 0.5 * a.square(x),
+        vary=Vary({"x": ("n", "h", "w", 3)}),
     ),
 )
 

@@ -7,6 +7,7 @@ from typing import Any
 from ..drawing import normal
 from ..entries import Divergence, Entry, Family, Form
 from ..formulas import convolved, depthwise, same_pads
+from ..varying import BATCHES, Vary
 
 MAPPED = {"weight": "kernel.transpose(3, 2, 0, 1)", "bias": "bias"}
 MAPPED_1D = {"weight": "kernel.transpose(2, 1, 0)", "bias": "bias"}
@@ -42,6 +43,7 @@ PLAIN = (
         weights=weights(3, 3, 3, 6),
         oracle=lambda a, x, kernel, bias: convolved(a, x, kernel) + bias,
         compiled=True,
+        vary=Vary({"x": ("n", "h", "w", 3)}, {"h": (3, 8), "w": (3, 8)}),
         note="Keras images are height, width, channels and its kernels height, width, in, out; torch has channels "
         "first in both. The initialisers differ as Dense's do.",
     ),
@@ -52,7 +54,21 @@ PLAIN = (
         inputs={"x": normal(2, 3, 8, 7)},
         weights=weights(3, 3, 3, 6),
         oracle=lambda a, x, kernel, bias: (convolved(a, x.transpose(0, 2, 3, 1), kernel) + bias).transpose(0, 3, 1, 2),
+        vary=Vary({"x": ("n", 3, "h", "w")}, {"h": (3, 8), "w": (3, 7)}),
         note="The images then lie as torch's do, the kernel as ever.",
+        divergences=(
+            Divergence(
+                "as-wide-as-filters",
+                1.9,
+                2.9,
+                "Where the output is as wide as there are filters, Keras adds the bias along the width: keras.ops.add "
+                "takes an operand with one long axis for a bias, and for one of the last axis first.",
+                inputs={"x": normal(2, 3, 8, 8)},
+                cause="framework-bug",
+                versions={"keras": ">=3.7", "torch": ">=2.2"},
+                evidence="since keras-team/keras#20386; found with a shape that hypothesis drew",
+            ),
+        ),
     ),
     Entry(
         "Conv1D",
@@ -61,6 +77,7 @@ PLAIN = (
         inputs={"x": normal(2, 11, 3)},
         weights=weights(4, 3, 6),
         oracle=lambda a, x, kernel, bias: convolved(a, x, kernel, 2) + bias,
+        vary=Vary({"x": ("n", "steps", 3)}, {"steps": (4, 11)}),
     ),
     Entry(
         "Conv1D-causal",
@@ -69,6 +86,7 @@ PLAIN = (
         inputs={"x": normal(2, 9, 3)},
         weights=weights(3, 3, 6),
         oracle=lambda a, x, kernel, bias: convolved(a, x, kernel, pads=[(4, 0)], dilation=2) + bias,
+        vary=Vary({"x": ("n", "steps", 3)}, {"steps": (1, 9)}),
         note="torch has no causal padding: put (kernel - 1) * dilation zeros before.",
         divergences=(
             Divergence(
@@ -87,6 +105,7 @@ PLAIN = (
         inputs={"x": normal(2, 4, 5, 3, 2)},
         weights=weights(2, 3, 2, 2, 3),
         oracle=lambda a, x, kernel, bias: convolved(a, x, kernel) + bias,
+        vary=Vary({"x": ("n", "depth", "h", "w", 2)}, {"depth": (2, 4), "h": (3, 5), "w": (2, 4)}),
     ),
     Entry(
         "Conv2D-strides-unequal",
@@ -95,6 +114,7 @@ PLAIN = (
         inputs={"x": normal(2, 6, 9, 3)},
         weights=weights(2, 3, 3, 4),
         oracle=lambda a, x, kernel, bias: convolved(a, x, kernel, (1, 2)) + bias,
+        vary=Vary({"x": ("n", "h", "w", 3)}, {"h": (3, 8), "w": (3, 8)}),
     ),
     Entry(
         "Conv2D-pointwise",
@@ -103,6 +123,7 @@ PLAIN = (
         inputs={"x": normal(2, 5, 4, 3)},
         weights={"kernel": normal(1, 1, 3, 6)},
         oracle=lambda a, x, kernel: convolved(a, x, kernel),
+        vary=Vary({"x": ("n", "h", "w", 3)}),
         note="A window of one pixel is a dense layer on the channels, which nn.Linear takes last.",
     ),
     Entry(
@@ -112,6 +133,7 @@ PLAIN = (
         inputs={"x": normal(2, 6, 7, 4)},
         weights=weights(3, 3, 2, 6),
         oracle=lambda a, x, kernel, bias: convolved(a, x, kernel, groups=2) + bias,
+        vary=Vary({"x": ("n", "h", "w", 4)}, {"h": (3, 8), "w": (3, 8)}),
     ),
     Entry(
         "Conv2D-dilated",
@@ -120,6 +142,7 @@ PLAIN = (
         inputs={"x": normal(2, 9, 8, 3)},
         weights=weights(3, 3, 3, 4),
         oracle=lambda a, x, kernel, bias: convolved(a, x, kernel, dilation=2) + bias,
+        vary=Vary({"x": ("n", "h", "w", 3)}, {"h": (5, 9), "w": (5, 9)}),
         divergences=(
             Divergence(
                 "stride-and-dilation",
@@ -142,7 +165,8 @@ PADDED = (
         torch=first("nn.Conv2d(3, 6, 3, padding='same')"),
         inputs={"x": normal(2, 6, 7, 3)},
         weights=weights(3, 3, 3, 6),
-        oracle=lambda a, x, kernel, bias: convolved(a, x, kernel, 1, same_pads((6, 7), 3, 1)) + bias,
+        oracle=lambda a, x, kernel, bias: convolved(a, x, kernel, 1, same_pads(x.shape[1:-1], 3, 1)) + bias,
+        vary=Vary({"x": ("n", "h", "w", 3)}, {"h": (1, 7), "w": (1, 7)}),
         note="Without strides, and with odd windows, padding=1 is the same.",
     ),
     Entry(
@@ -151,7 +175,8 @@ PADDED = (
         torch=first("nn.Conv2d(3, 6, (4, 2), padding='same')"),
         inputs={"x": normal(2, 6, 7, 3)},
         weights=weights(4, 2, 3, 6),
-        oracle=lambda a, x, kernel, bias: convolved(a, x, kernel, 1, same_pads((6, 7), (4, 2), 1)) + bias,
+        oracle=lambda a, x, kernel, bias: convolved(a, x, kernel, 1, same_pads(x.shape[1:-1], (4, 2), 1)) + bias,
+        vary=Vary({"x": ("n", "h", "w", 3)}, {"h": (1, 7), "w": (1, 7)}),
         note="Of an odd count both put the last zero behind. No number for padding= gives this shape.",
     ),
     Entry(
@@ -160,7 +185,10 @@ PADDED = (
         torch=first("nn.Conv2d(3, 4, 3, padding='same', dilation=2)"),
         inputs={"x": normal(2, 7, 6, 3)},
         weights=weights(3, 3, 3, 4),
-        oracle=lambda a, x, kernel, bias: convolved(a, x, kernel, 1, same_pads((7, 6), 3, 1, 2), dilation=2) + bias,
+        oracle=lambda a, x, kernel, bias: (
+            convolved(a, x, kernel, 1, same_pads(x.shape[1:-1], 3, 1, 2), dilation=2) + bias
+        ),
+        vary=Vary({"x": ("n", "h", "w", 3)}, {"h": (1, 7), "w": (1, 7)}),
     ),
     Entry(
         "Conv2D-same-stride-2-even",
@@ -168,7 +196,8 @@ PADDED = (
         torch=first("nn.Conv2d(3, 6, 3, stride=2)", "component(F.pad(x, (0, 1, 0, 1)))"),
         inputs={"x": normal(2, 8, 8, 3)},
         weights=weights(3, 3, 3, 6),
-        oracle=lambda a, x, kernel, bias: convolved(a, x, kernel, 2, same_pads((8, 8), 3, 2)) + bias,
+        oracle=lambda a, x, kernel, bias: convolved(a, x, kernel, 2, same_pads(x.shape[1:-1], 3, 2)) + bias,
+        vary=Vary({"x": ("n", 8, 6, 3)}),
         divergences=(
             Divergence(
                 "symmetric-padding",
@@ -193,7 +222,8 @@ PADDED = (
         torch=first("nn.Conv2d(3, 6, 3, stride=2, padding=1)"),
         inputs={"x": normal(2, 7, 9, 3)},
         weights=weights(3, 3, 3, 6),
-        oracle=lambda a, x, kernel, bias: convolved(a, x, kernel, 2, same_pads((7, 9), 3, 2)) + bias,
+        oracle=lambda a, x, kernel, bias: convolved(a, x, kernel, 2, same_pads(x.shape[1:-1], 3, 2)) + bias,
+        vary=Vary({"x": ("n", 5, 7, 3)}),
         note="Odd sizes and an odd window need as many zeros before as behind, so padding=1 is right here.",
     ),
     Entry(
@@ -202,7 +232,8 @@ PADDED = (
         torch=first("nn.Conv1d(3, 6, 5, stride=3)", "component(F.pad(x, (1, 2)))", weights=MAPPED_1D),
         inputs={"x": normal(2, 11, 3)},
         weights=weights(5, 3, 6),
-        oracle=lambda a, x, kernel, bias: convolved(a, x, kernel, 3, same_pads((11,), 5, 3)) + bias,
+        oracle=lambda a, x, kernel, bias: convolved(a, x, kernel, 3, same_pads(x.shape[1:-1], 5, 3)) + bias,
+        vary=BATCHES,
         note="The total is max((ceil(n / s) - 1) s + k - n, 0), here 3.",
     ),
     Entry(
@@ -212,6 +243,7 @@ PADDED = (
         inputs={"x": normal(2, 4, 4, 3, 2)},
         weights=weights(3, 3, 3, 2, 3),
         oracle=lambda a, x, kernel, bias: convolved(a, x, kernel, 2, same_pads((4, 4, 3), 3, 2)) + bias,
+        vary=BATCHES,
         note="F.pad counts from the last axis backwards.",
     ),
     Entry(
@@ -225,6 +257,7 @@ PADDED = (
         oracle=lambda a, x, kernel, bias: (
             convolved(a, x[:, [1, 0, 1, 2, 3, 4, 5, 4]][:, :, [1, 0, 1, 2, 3, 4, 3]], kernel) + bias
         ),
+        vary=BATCHES,
         note="Keras's convolutions pad with zeros alone: pad before. 'replicate' is 'symmetric' for one pixel, "
         "'circular' is 'wrap', which keras.ops.pad lacks.",
     ),
@@ -241,6 +274,7 @@ DEPTHWISE = (
         inputs={"x": normal(2, 6, 7, 4)},
         weights=weights(3, 3, 4, 2, bias=8),
         oracle=lambda a, x, kernel, bias: depthwise(a, x, kernel) + bias,
+        vary=Vary({"x": ("n", "h", "w", 4)}, {"h": (3, 7), "w": (3, 7)}),
         note="Keras 2 calls the kernel depthwise_kernel.",
     ),
     Entry(
@@ -253,7 +287,8 @@ DEPTHWISE = (
         ),
         inputs={"x": normal(2, 6, 8, 4)},
         weights=weights(3, 3, 4, 1, bias=4),
-        oracle=lambda a, x, kernel, bias: depthwise(a, x, kernel, 2, same_pads((6, 8), 3, 2)) + bias,
+        oracle=lambda a, x, kernel, bias: depthwise(a, x, kernel, 2, same_pads(x.shape[1:-1], 3, 2)) + bias,
+        vary=BATCHES,
         note="The strided layers of MobileNets; torch's own pad both sides.",
     ),
     Entry(
@@ -266,6 +301,7 @@ DEPTHWISE = (
         inputs={"x": normal(2, 7, 4)},
         weights=weights(3, 4, 2, bias=8),
         oracle=lambda a, x, kernel, bias: depthwise(a, x, kernel) + bias,
+        vary=Vary({"x": ("n", "steps", 4)}, {"steps": (3, 9)}),
     ),
     Entry(
         "SeparableConv2D",
@@ -284,6 +320,7 @@ DEPTHWISE = (
         inputs={"x": normal(2, 6, 7, 4)},
         weights={"depthwise": normal(3, 3, 4, 2), "pointwise": normal(1, 1, 8, 6), "bias": normal(6)},
         oracle=lambda a, x, **w: convolved(a, depthwise(a, x, w["depthwise"]), w["pointwise"]) + w["bias"],
+        vary=Vary({"x": ("n", "h", "w", 4)}, {"h": (3, 7), "w": (3, 7)}),
     ),
     Entry(
         "SeparableConv1D",
@@ -302,6 +339,7 @@ DEPTHWISE = (
         inputs={"x": normal(2, 7, 4)},
         weights={"depthwise": normal(3, 4, 2), "pointwise": normal(1, 8, 6), "bias": normal(6)},
         oracle=lambda a, x, **w: convolved(a, depthwise(a, x, w["depthwise"]), w["pointwise"]) + w["bias"],
+        vary=Vary({"x": ("n", "steps", 4)}, {"steps": (3, 9)}),
     ),
 )
 

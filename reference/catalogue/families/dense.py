@@ -7,11 +7,17 @@ from typing import Any
 
 from ..drawing import normal
 from ..entries import Divergence, Entry, Family, Form
+from ..varying import BATCHES, Vary
 
 
 def dense(a: Any, x: Any, kernel: Any, bias: Any) -> Any:
     """X kernel + bias."""
     return x @ kernel + bias
+
+
+def rows_of(x: Any, kernel: Any, bias: Any) -> Any:
+    """The same of (n, steps, width)."""
+    return (x.reshape(-1, x.shape[-1]) @ kernel + bias).reshape(*x.shape[:2], bias.shape[0])
 
 
 BILINEAR = """
@@ -49,6 +55,7 @@ ENTRIES = (
         weights={"kernel": normal(784, 16, scale=0.05), "bias": normal(16)},
         oracle=dense,
         compiled=True,
+        vary=Vary({"x": ("n", 784)}),
         note="The initialisers differ: Glorot uniform and zero bias in Keras, uniform within 1/sqrt(inputs) for both "
         "in torch. Copy the weights, or see GlorotUniform.",
     ),
@@ -58,7 +65,8 @@ ENTRIES = (
         torch=Form("nn.Linear(5, 6)", weights={"weight": "kernel.T", "bias": "bias"}),
         inputs={"x": normal(4, 3, 5)},
         weights={"kernel": normal(5, 6), "bias": normal(6)},
-        oracle=lambda a, x, kernel, bias: (x.reshape(12, 5) @ kernel + bias).reshape(4, 3, 6),
+        oracle=lambda a, x, kernel, bias: rows_of(x, kernel, bias),
+        vary=Vary({"x": ("n", "steps", 5)}),
         note="Both act on the last axis and keep the others.",
     ),
     Entry(
@@ -75,7 +83,8 @@ ENTRIES = (
         ),
         inputs={"x": normal(4, 4, 5, 3)},
         weights={"kernel": normal(60, 7), "bias": normal(7)},
-        oracle=lambda a, x, kernel, bias: x.reshape(4, 60) @ kernel + bias,
+        oracle=lambda a, x, kernel, bias: x.reshape(-1, 60) @ kernel + bias,
+        vary=Vary({"x": ("n", 4, 5, 3)}),
         divergences=(
             Divergence(
                 "without-permute",
@@ -98,6 +107,7 @@ ENTRIES = (
         inputs={"x": normal(4, 5)},
         weights={"kernel": normal(5, 6), "bias": normal(6)},
         oracle=lambda a, x, kernel, bias: a.tanh(x @ kernel + bias),
+        vary=Vary({"x": ("n", 5)}, {"n": (4, 9)}),
     ),
     Entry(
         "Dense-without-bias",
@@ -106,6 +116,7 @@ ENTRIES = (
         inputs={"x": normal(4, 5)},
         weights={"kernel": normal(5, 6)},
         oracle=lambda a, x, kernel: x @ kernel,
+        vary=Vary({"x": ("n", 5)}),
     ),
     Entry(
         "EinsumDense",
@@ -117,7 +128,8 @@ ENTRIES = (
         ),
         inputs={"x": normal(2, 5, 4)},
         weights={"kernel": normal(4, 2, 3), "bias": normal(2, 3)},
-        oracle=lambda a, x, kernel, bias: (x.reshape(10, 4) @ kernel.reshape(4, 6)).reshape(2, 5, 2, 3) + bias,
+        oracle=lambda a, x, kernel, bias: (x.reshape(-1, 4) @ kernel.reshape(4, 6)).reshape(*x.shape[:2], 2, 3) + bias,
+        vary=Vary({"x": ("n", "steps", 4)}),
         note="torch.einsum takes the same letters.",
     ),
     Entry(
@@ -126,7 +138,8 @@ ENTRIES = (
         torch=Form("nn.Linear(5, 6)", weights={"weight": "kernel.T", "bias": "bias"}),
         inputs={"x": normal(2, 3, 5)},
         weights={"kernel": normal(5, 6), "bias": normal(6)},
-        oracle=lambda a, x, kernel, bias: (x.reshape(6, 5) @ kernel + bias).reshape(2, 3, 6),
+        oracle=lambda a, x, kernel, bias: rows_of(x, kernel, bias),
+        vary=Vary({"x": ("n", "steps", 5)}),
         note="torch's modules take further axes as they are, or torch.vmap.",
     ),
     Entry(
@@ -136,6 +149,7 @@ ENTRIES = (
         inputs={"x": normal(6, 4), "y": normal(6, 5)},
         weights={"kernel": normal(3, 4, 5), "bias": normal(3)},
         oracle=lambda a, x, y, kernel, bias: a.stack([a.sum((x @ kernel[k]) * y) for k in range(3)], 1) + bias,
+        vary=BATCHES,
         note="Keras has none.",
     ),
     initial(

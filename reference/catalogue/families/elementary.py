@@ -6,6 +6,7 @@ import numpy as np
 
 from ..drawing import normal, values
 from ..entries import Divergence, Entry, Family, Form
+from ..varying import EVERYTHING, INFINITE, LARGE, LARGEST, NAN, SMALL, ZEROS, Vary
 from .numerics import whole
 
 POWERS = {
@@ -27,6 +28,7 @@ ENTRIES = (
         "x.pow(y)",
         POWERS,
         lambda a, x, y: a.constant(quiet_power(a.data(x), a.data(y))),
+        vary=Vary({"x": ("n",), "y": ("n",)}),
         note="0**0, inf**0, NaN**0 and 1**NaN are 1 in both.",
     ),
     whole(
@@ -35,6 +37,7 @@ ENTRIES = (
         "x.sign()",
         {"x": values([-2.0, -0.0, 0.0, 3.0, np.inf])},
         lambda a, x: a.constant(np.sign(a.data(x))),
+        vary=Vary({"x": ("n", "d")}, edges={"x": (ZEROS, SMALL, LARGE, LARGEST, INFINITE)}),
         divergences=(
             Divergence(
                 "of-NaN",
@@ -70,6 +73,7 @@ ENTRIES = (
             "y": values([1.000009, 1.00002, 1e-8, 1.0, np.nan, 1e5 + 0.5]),
         },
         lambda a, x, y: np.isclose(a.data(x), a.data(y)),
+        vary=Vary({"x": ("n",), "y": ("n",)}),
         note="Within 1e-8 and 1e-5 of the second one's size in both.",
         divergences=(
             Divergence(
@@ -88,6 +92,7 @@ ENTRIES = (
         torch=Form(call="x.expm1() + x.log1p()"),
         inputs={"x": values([1e-7, -1e-7, 1e-3, 0.5, -0.5, 3.0])},
         oracle=lambda a, x: a.expm1(x) + a.log1p(x),
+        vary=Vary({"x": ("n",)}, {"n": (8, 24)}, {"x": EVERYTHING}),
     ),
     Entry(
         "erf",
@@ -95,13 +100,15 @@ ENTRIES = (
         torch=Form(call="x.erf()"),
         inputs={"x": normal(5, 12)},
         oracle=lambda a, x: a.erf(x),
+        vary=Vary({"x": ("n", "d")}, {"d": (8, 24)}, {"x": EVERYTHING}),
     ),
     Entry(
         "rsqrt",
         keras=Form(call="keras.ops.rsqrt(x)"),
         torch=Form(call="x.rsqrt()"),
         inputs={"x": values([1e-3, 0.5, 3.0, 1e3])},
-        oracle=lambda a, x: a.power(x, -0.5),
+        oracle=lambda a, x: 1.0 / a.sqrt(x),
+        vary=Vary({"x": ("n",)}, {"n": (8, 24)}, {"x": (SMALL, LARGE, LARGEST, NAN)}),
     ),
 )
 

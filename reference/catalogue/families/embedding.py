@@ -8,6 +8,7 @@ import numpy as np
 
 from ..drawing import Draw, integers, normal, values
 from ..entries import Divergence, Entry, Family, Form
+from ..varying import Vary
 
 WORDS = values([[3, 1, 0, 0], [2, 5, 4, 0], [1, 2, 1, 3]], "int64")
 
@@ -35,6 +36,7 @@ ENTRIES = (
         inputs={"indices": integers(3, 5, below=10)},
         weights={"table": normal(10, 4)},
         oracle=lambda a, indices, table: table[indices],
+        vary=Vary({"indices": ("n", "steps")}),
         note="The initialisers differ: uniform within 0.05 in Keras, standard normal in torch.",
     ),
     Entry(
@@ -49,6 +51,7 @@ ENTRIES = (
         inputs={"indices": WORDS},
         weights={"table": Draw("normal (6, 4), row 0 of zeros", table_with_zero_row)},
         oracle=without_row_0,
+        vary=Vary({"indices": ("n", "steps")}),
         note="padding_idx starts with a zero row and gives it no gradient; mask_zero makes a mask for later layers and "
         "leaves the row as it is.",
         divergences=(
@@ -71,6 +74,7 @@ ENTRIES = (
         inputs={"indices": WORDS},
         weights=TABLE,
         oracle=lambda a, indices, table: a.mean(table[indices], 1),
+        vary=Vary({"indices": ("n", "steps")}),
     ),
     Entry(
         "EmbeddingBag-weighted-sum",
@@ -87,7 +91,8 @@ ENTRIES = (
         ),
         inputs={"indices": WORDS, "weights": normal(3, 4)},
         weights=TABLE,
-        oracle=lambda a, indices, weights, table: a.sum(table[indices] * weights.reshape(3, 4, 1), 1),
+        oracle=lambda a, indices, weights, table: a.sum(table[indices] * weights.reshape(*weights.shape, 1), 1),
+        vary=Vary({"indices": ("n", "steps"), "weights": ("n", "steps")}),
     ),
     Entry(
         "Embedding-by-one-hot",
@@ -101,6 +106,7 @@ ENTRIES = (
         inputs={"indices": WORDS},
         weights=TABLE,
         oracle=lambda a, indices, table: table[indices],
+        vary=Vary({"indices": ("n", "steps")}),
         note="A dense layer on one-hot rows is an embedding.",
     ),
     Entry(
@@ -114,7 +120,8 @@ ENTRIES = (
         torch=Form("nn.Embedding(6, 4)", "F.linear(component(indices), component.weight)", weights={"weight": "table"}),
         inputs={"indices": WORDS},
         weights=TABLE,
-        oracle=lambda a, indices, table: (table[indices].reshape(12, 4) @ table.transpose()).reshape(3, 4, 6),
+        oracle=lambda a, indices, table: (table[indices].reshape(-1, 4) @ table.transpose()).reshape(*indices.shape, 6),
+        vary=Vary({"indices": ("n", "steps")}),
         note="Tied weights: the table that embeds also gives the logits.",
     ),
     Entry(

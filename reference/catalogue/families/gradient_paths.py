@@ -8,6 +8,7 @@ import numpy as np
 
 from ..drawing import integers, normal, values
 from ..entries import Divergence, Family, Form
+from ..varying import EVERYTHING, LARGE, LARGEST, NAN, SMALL, SUBNORMAL, ZEROS, Vary
 from .gradients import at
 
 
@@ -41,6 +42,7 @@ ENTRIES = (
         "x.round()",
         lambda a, x: a.constant(np.round(a.data(x))) + 0.0 * x,
         exact=True,
+        vary=Vary({"x": ("n", "d")}, edges={"x": (ZEROS, SUBNORMAL, SMALL, LARGE, LARGEST, NAN)}),
         note="0 in torch; in TensorFlow none, which GradientTape gives as None unless told unconnected_gradients.",
     ),
     at(
@@ -48,6 +50,7 @@ ENTRIES = (
         "x + tf.stop_gradient(tf.round(x) - x)",
         STRAIGHT_IN_TORCH,
         straight_through,
+        vary=Vary({"x": ("n", "d")}, edges={"x": EVERYTHING}),
         note="tf.stop_gradient is detach(): what is rounded going forward passes gradients as they are.",
     ),
     at(
@@ -56,6 +59,7 @@ ENTRIES = (
         REVERSED_IN_TORCH,
         lambda a, x: a.constant(2.0 * a.data(x)) - x,
         exact=True,
+        vary=Vary({"x": ("n", "d")}, edges={"x": (ZEROS, SUBNORMAL, SMALL, LARGE, LARGEST, NAN)}),
         note="A reversed gradient; tf.custom_gradient is torch.autograd.Function.",
     ),
     at(
@@ -80,8 +84,9 @@ ENTRIES = (
         "sort",
         "keras.ops.sort(x, axis=-1)",
         "x.sort(-1).values",
-        lambda a, x: x[np.arange(5)[:, None], np.argsort(a.data(x), -1)],
+        lambda a, x: x[np.arange(x.shape[0])[:, None], np.argsort(a.data(x), -1)],
         exact=True,
+        vary=Vary({"x": ("n", "d")}),
         note="The gradient goes back to where each value came from.",
     ),
 )

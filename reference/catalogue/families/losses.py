@@ -8,7 +8,9 @@ import numpy as np
 
 from ..drawing import integers, normal, one_hot, probabilities, values
 from ..entries import Divergence, Entry, Family, Form
+from ..varying import EVERYTHING, INFINITE, LARGE, NAN, SMALL, SUBNORMAL, ZEROS, Vary
 
+CLASSES = Vary({"logits": ("n", "k"), "target": ("n", "k")}, {"k": (2, 6)}, {"logits": EVERYTHING})
 IGNORED = values([3, -100, 0, 9, -100, 5, 1, -100], "int64")
 
 
@@ -63,6 +65,7 @@ ENTRIES = (
         inputs={"logits": normal(16, 10, scale=3.0), "target": one_hot(16, 10)},
         gradients=("logits",),
         oracle=lambda a, logits, target: -a.mean(a.sum(target * a.log_softmax(logits))),
+        vary=CLASSES,
         note="torch also takes class indices, and takes logits always: a softmax before it is a silent mistake.",
         divergences=(
             Divergence(
@@ -87,6 +90,11 @@ ENTRIES = (
         inputs={"logits": normal(16, 10, scale=3.0), "target": one_hot(16, 10)},
         gradients=("logits",),
         oracle=lambda a, logits, target: -a.mean(a.sum(smoothed(target, 0.125) * a.log_softmax(logits))),
+        vary=Vary(
+            {"logits": ("n", "k"), "target": ("n", "k")},
+            {"k": (2, 6)},
+            {"logits": (ZEROS, SUBNORMAL, SMALL, LARGE, INFINITE, NAN)},
+        ),
         note="Keras smooths one-hot targets only, SparseCategoricalCrossentropy has no such setting; torch both.",
     ),
     Entry(
@@ -96,6 +104,7 @@ ENTRIES = (
         inputs={"p": probabilities(16, 10), "target": one_hot(16, 10)},
         gradients=(),
         oracle=lambda a, p, target: -a.mean(a.log(a.sum(target * p) / a.sum(p))),
+        vary=Vary({"p": ("n", "k"), "target": ("n", "k")}, {"k": (2, 6)}),
         note="The gradients differ: Keras divides by the sum of the probabilities, and differentiates that too.",
         divergences=(
             Divergence(
@@ -124,6 +133,7 @@ ENTRIES = (
         torch=Form("nn.CrossEntropyLoss()", "component(logits, labels)"),
         inputs={"logits": normal(16, 10, scale=3.0), "labels": integers(16, below=10)},
         oracle=lambda a, logits, labels: a.mean(negative_log_likelihoods(a, logits, labels)),
+        vary=Vary({"logits": ("n", 10), "labels": ("n",)}, edges={"logits": EVERYTHING}),
         divergences=(
             Divergence(
                 "softmax-before",
@@ -140,6 +150,9 @@ ENTRIES = (
         torch=Form(call="F.cross_entropy(logits, labels)"),
         inputs={"logits": normal(16, 10, scale=3.0), "labels": integers(16, below=10)},
         oracle=lambda a, logits, labels: a.mean(negative_log_likelihoods(a, logits, labels)),
+        vary=Vary(
+            {"logits": ("n", 10), "labels": ("n",)}, edges={"logits": (ZEROS, SUBNORMAL, SMALL, LARGE, INFINITE, NAN)}
+        ),
         note="Keras finds the logits again behind keras.ops.softmax and a Softmax layer or activation.",
         divergences=(
             Divergence(
@@ -158,7 +171,11 @@ ENTRIES = (
         torch=Form("nn.CrossEntropyLoss()", "component(logits.permute(0, 3, 1, 2), labels)"),
         inputs={"logits": normal(2, 4, 5, 3), "labels": integers(2, 4, 5, below=3)},
         oracle=lambda a, logits, labels: a.mean(
-            negative_log_likelihoods(a, logits.reshape(40, 3), labels.reshape(40)), axis=None
+            negative_log_likelihoods(a, logits.reshape(-1, 3), labels.ravel()), axis=None
+        ),
+        vary=Vary(
+            {"logits": ("n", "h", "w", 3), "labels": ("n", "h", "w")},
+            edges={"logits": (ZEROS, SUBNORMAL, SMALL, LARGE, INFINITE, NAN)},
         ),
         note="Keras has the classes on the last axis, torch on the second one.",
         divergences=(
@@ -185,6 +202,7 @@ ENTRIES = (
         oracle=lambda a, logits, labels: a.mean(
             negative_log_likelihoods(a, logits[np.flatnonzero(labels >= 0)], labels[labels >= 0])
         ),
+        vary=Vary({"logits": (8, 10)}, edges={"logits": (ZEROS, SUBNORMAL, SMALL, LARGE)}),
         note="-100 is torch's ignore_index as shipped; Keras ignores nothing unless told.",
         divergences=(
             Divergence(
@@ -212,7 +230,7 @@ ENTRIES = (
             "keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction='mean_with_sample_weight')",
             "component(labels, logits, sample_weight=tf.gather(weight, labels))",
             shipped={"reduction": "sum_over_batch_size"},
-            since="3.6",
+            since="3.7",
         ),
         torch=Form(call="F.cross_entropy(logits, labels, weight=weight)"),
         inputs={
@@ -223,6 +241,9 @@ ENTRIES = (
         gradients=("logits",),
         oracle=lambda a, logits, labels, weight: weighted_mean(
             a, negative_log_likelihoods(a, logits, labels), weight[labels]
+        ),
+        vary=Vary(
+            {"logits": ("n", 4), "labels": ("n",)}, edges={"logits": (ZEROS, SUBNORMAL, SMALL, LARGE, INFINITE, NAN)}
         ),
         divergences=(
             Divergence(
@@ -253,6 +274,9 @@ ENTRIES = (
         oracle=lambda a, logits, labels, weight: a.mean(
             -a.sum(a.constant(smoothed(np.eye(4)[labels], 0.125)) * a.log_softmax(logits)) * weight[labels]
         ),
+        vary=Vary(
+            {"logits": ("n", 4), "labels": ("n",)}, edges={"logits": (ZEROS, SUBNORMAL, SMALL, LARGE, INFINITE, NAN)}
+        ),
         divergences=(
             Divergence(
                 "weight-argument",
@@ -275,11 +299,14 @@ ENTRIES = (
         inputs={"logits": normal(16, 10), "target": one_hot(16, 10)},
         gradients=("logits",),
         oracle=focal,
+        vary=Vary(
+            {"logits": ("n", "k"), "target": ("n", "k")}, {"k": (2, 6)}, {"logits": (ZEROS, SUBNORMAL, SMALL, NAN)}
+        ),
         note="alpha is one factor for all classes, so it only scales the loss; torch has no such loss.",
     ),
     Entry(
         "CTC",
-        keras=Form("tf.function(keras.losses.CTC())", "component(labels, logits)", since="3.4"),
+        keras=Form("tf.function(keras.losses.CTC())", "component(labels, logits)", since="3"),
         torch=Form(
             call="F.ctc_loss(F.log_softmax(logits, -1).transpose(0, 1), labels, [6] * 3, [2] * 3, reduction='none')"
             ".mean()"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..drawing import Draw, normal, one_hot, uniform, values
+from ..drawing import integers, normal, one_hot, uniform, values
 from ..entries import Divergence, Entry, Family, Form
+from ..varying import INFINITE, LARGE, NAN, SMALL, SUBNORMAL, ZEROS, Vary
 
-YES_OR_NO = Draw("0 or 1 (16, 3), as float32", lambda generator: generator.integers(0, 2, (16, 3)).astype("float32"))
+FINITE_LOGITS = Vary({"logits": ("n", "d"), "target": ("n", "d")}, edges={"logits": (ZEROS, SUBNORMAL, SMALL, LARGE)})
+YES_OR_NO = integers(16, 3, below=2, dtype="float32")
 
 
 def entropies(a: Any, logits: Any, target: Any) -> Any:
@@ -52,6 +54,7 @@ ENTRIES = (
         inputs={"logits": normal(16, 3, scale=3.0), "target": YES_OR_NO},
         gradients=("logits",),
         oracle=lambda a, logits, target: a.mean(entropies(a, logits, target), axis=None),
+        vary=FINITE_LOGITS,
         divergences=(
             Divergence(
                 "as-shipped",
@@ -76,6 +79,7 @@ ENTRIES = (
         inputs={"p": uniform(16, 3, low=0.05, high=0.95), "target": uniform(16, 3)},
         gradients=("p",),
         oracle=lambda a, p, target: -a.mean(target * a.log(p) + (1.0 - target) * a.log(1.0 - p), axis=None),
+        vary=Vary({"p": ("n", "d"), "target": ("n", "d")}),
         divergences=(
             Divergence(
                 "at-zero",
@@ -105,6 +109,7 @@ ENTRIES = (
         inputs={"logits": normal(16, 3, scale=3.0), "target": YES_OR_NO},
         gradients=("logits",),
         oracle=lambda a, logits, target: a.mean(entropies(a, logits, target * 0.875 + 0.0625), axis=None),
+        vary=FINITE_LOGITS,
         note="torch's binary losses have no such setting.",
     ),
     Entry(
@@ -120,6 +125,7 @@ ENTRIES = (
             (1.0 - target) * logits + (1.0 + 3.0 * target) * (a.log1p(a.exp(-a.abs(logits))) + a.maximum(-logits, 0.0)),
             axis=None,
         ),
+        vary=Vary({"logits": ("n", "d"), "target": ("n", "d")}, edges={"logits": (SMALL, LARGE, INFINITE, NAN)}),
         note="pos_weight is torch's; in Keras it is a function of TensorFlow.",
     ),
     Entry(
@@ -129,6 +135,7 @@ ENTRIES = (
         inputs={"logits": normal(16, 3, scale=3.0), "target": YES_OR_NO},
         gradients=("logits",),
         oracle=lambda a, logits, target: a.mean(entropies(a, logits, target), axis=None),
+        vary=FINITE_LOGITS,
         note="nn.MultiLabelSoftMarginLoss is the mean binary cross-entropy of logits under another name.",
     ),
     Entry(
@@ -145,6 +152,9 @@ ENTRIES = (
         inputs={"logits": normal(16, 3), "target": YES_OR_NO},
         gradients=("logits",),
         oracle=focal,
+        vary=Vary(
+            {"logits": ("n", "d"), "target": ("n", "d")}, edges={"logits": (ZEROS, SUBNORMAL, SMALL, LARGE, NAN)}
+        ),
         note="Both have alpha 0.25 and gamma 2.",
         divergences=(
             Divergence(
@@ -158,13 +168,14 @@ ENTRIES = (
     ),
     Entry(
         "Dice",
-        keras=Form("keras.losses.Dice()", "component(target, p)", since="3.4"),
+        keras=Form("keras.losses.Dice()", "component(target, p)", since="3.2"),
         torch=Form(call="1 - 2 * (p * target).sum() / (p.sum() + target.sum() + 1e-7)"),
         inputs={"p": uniform(16, 3), "target": YES_OR_NO},
         gradients=("p",),
         oracle=lambda a, p, target: (
             1.0 - 2.0 * a.sum(p * target, axis=None) / (a.sum(p, axis=None) + a.sum(target, axis=None) + 1e-7)
         ),
+        vary=Vary({"p": ("n", "d"), "target": ("n", "d")}),
         note="Keras sums over the batch, too, unless given axis; torch has no such loss.",
     ),
     Entry(
@@ -173,12 +184,13 @@ ENTRIES = (
             "keras.losses.Tversky(alpha=0.25, beta=0.75)",
             "component(target, p)",
             shipped={"alpha": 0.5, "beta": 0.5},
-            since="3.4",
+            since="3.3",
         ),
         torch=Form(call=TVERSKY_IN_TORCH),
         inputs={"p": uniform(16, 3), "target": YES_OR_NO},
         gradients=("p",),
         oracle=tversky,
+        vary=Vary({"p": ("n", "d"), "target": ("n", "d")}),
         note="Keras's alpha weighs what is missed and beta what is wrongly found, the other way round than in the "
         "paper that it cites.",
     ),
@@ -189,6 +201,10 @@ ENTRIES = (
         inputs={"prediction": normal(16, 3), "target": YES_OR_NO},
         gradients=("prediction",),
         oracle=lambda a, prediction, target: a.mean(a.maximum(1.0 - signed(target) * prediction, 0.0), axis=None),
+        vary=Vary(
+            {"prediction": ("n", "d"), "target": ("n", "d")},
+            edges={"prediction": (ZEROS, SUBNORMAL, SMALL, LARGE, INFINITE)},
+        ),
         note="Keras takes 0 and 1 as -1 and 1; nn.HingeEmbeddingLoss is of distances, and another loss.",
         divergences=(
             Divergence(
@@ -216,6 +232,10 @@ ENTRIES = (
         oracle=lambda a, prediction, target: a.mean(
             a.square(a.maximum(1.0 - signed(target) * prediction, 0.0)), axis=None
         ),
+        vary=Vary(
+            {"prediction": ("n", "d"), "target": ("n", "d")},
+            edges={"prediction": (ZEROS, SUBNORMAL, SMALL, LARGE, INFINITE)},
+        ),
     ),
     Entry(
         "CategoricalHinge",
@@ -228,6 +248,7 @@ ENTRIES = (
         oracle=lambda a, scores, target: a.mean(
             a.maximum(a.maximum(a.max((1.0 - target) * scores), 0.0) - a.sum(scores * target) + 1.0, 0.0)
         ),
+        vary=Vary({"scores": ("n", "k"), "target": ("n", "k")}, {"k": (2, 6)}),
         note="Keras's best wrong score is never below 0, because the right class enters it as 0.",
         divergences=(
             Divergence(
@@ -246,6 +267,7 @@ ENTRIES = (
         inputs={"logits": normal(16, 3, scale=3.0), "target": YES_OR_NO},
         gradients=("logits",),
         oracle=lambda a, logits, target: a.mean(a.softplus((1.0 - 2.0 * target) * logits), axis=None),
+        vary=Vary({"logits": ("n", "d"), "target": ("n", "d")}, edges={"logits": (ZEROS, SUBNORMAL, SMALL, NAN)}),
         note="The binary cross-entropy of logits with targets -1 and 1.",
     ),
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..drawing import normal, probabilities, uniform
 from ..entries import Divergence, Entry, Family, Form
+from ..varying import EVERYTHING, INFINITE, LARGE, NAN, SMALL, SUBNORMAL, ZEROS, Vary
 
 PAIR = {"prediction": normal(16, 4), "target": normal(16, 4)}
 
@@ -43,7 +44,14 @@ tf.reduce_mean(tf.nn.relu(near - far + 1.0))
 
 def of_pair(name: str, keras: Form, torch: Form, oracle: Any, **more: Any) -> Entry:
     """The entry of a loss of predictions and targets, both (16, 4) unless said otherwise."""
-    return Entry(name, keras, torch, **{"inputs": PAIR, "gradients": ("prediction",), "oracle": oracle, **more})
+    inputs = more.get("inputs", PAIR)
+    vary = Vary(dict.fromkeys(inputs, ("n", "d")), edges={"prediction": EVERYTHING})
+    return Entry(
+        name,
+        keras,
+        torch,
+        **{"inputs": inputs, "gradients": ("prediction",), "oracle": oracle, "vary": vary, **more},
+    )
 
 
 ENTRIES = (
@@ -52,6 +60,10 @@ ENTRIES = (
         keras=Form("keras.losses.MeanSquaredError()", "component(target, prediction)"),
         torch=Form("nn.MSELoss()", "component(prediction, target)"),
         oracle=lambda a, prediction, target: a.mean(a.square(prediction - target), axis=None),
+        vary=Vary(
+            {"prediction": ("n", "d"), "target": ("n", "d")},
+            edges={"prediction": (ZEROS, SUBNORMAL, SMALL, LARGE, INFINITE, NAN)},
+        ),
         divergences=(
             Divergence(
                 "column-against-row",
@@ -68,12 +80,20 @@ ENTRIES = (
         keras=Form("keras.losses.MeanAbsoluteError()", "component(target, prediction)"),
         torch=Form("nn.L1Loss()", "component(prediction, target)"),
         oracle=lambda a, prediction, target: a.mean(a.abs(prediction - target), axis=None),
+        vary=Vary(
+            {"prediction": ("n", "d"), "target": ("n", "d")},
+            edges={"prediction": (ZEROS, SUBNORMAL, SMALL, LARGE, INFINITE)},
+        ),
     ),
     of_pair(
         "MeanAbsolutePercentageError",
         keras=Form("keras.losses.MeanAbsolutePercentageError()", "component(target, prediction)"),
         torch=Form(call="100 * ((target - prediction) / target.abs().clamp(min=1e-7)).abs().mean()"),
         oracle=lambda a, prediction, target: 100.0 * a.mean(a.abs((target - prediction) / a.abs(target)), axis=None),
+        vary=Vary(
+            {"prediction": ("n", "d"), "target": ("n", "d")},
+            edges={"prediction": (ZEROS, SUBNORMAL, SMALL, LARGE, INFINITE)},
+        ),
         note="In per cent; a target of 0 counts as 1e-7.",
     ),
     of_pair(
@@ -84,12 +104,17 @@ ENTRIES = (
         ),
         inputs={"prediction": uniform(16, 4, low=0.5, high=9.0), "target": uniform(16, 4, low=0.5, high=9.0)},
         oracle=lambda a, prediction, target: a.mean(a.square(a.log(prediction + 1.0) - a.log(target + 1.0)), axis=None),
+        vary=Vary({"prediction": ("n", "d"), "target": ("n", "d")}),
     ),
     of_pair(
         "Huber",
         keras=Form("keras.losses.Huber(delta=0.5)", "component(target, prediction)", shipped={"delta": 1.0}),
         torch=Form("nn.HuberLoss(delta=0.5)", "component(prediction, target)", shipped={"delta": 1.0}),
         oracle=huber,
+        vary=Vary(
+            {"prediction": ("n", "d"), "target": ("n", "d")},
+            edges={"prediction": (ZEROS, SUBNORMAL, SMALL, LARGE, NAN)},
+        ),
         divergences=(
             Divergence(
                 "SmoothL1Loss",
@@ -105,12 +130,20 @@ ENTRIES = (
         keras=Form(call="keras.losses.Huber(delta=0.5)(target, prediction) / 0.5"),
         torch=Form("nn.SmoothL1Loss(beta=0.5)", "component(prediction, target)", shipped={"beta": 1.0}),
         oracle=lambda a, prediction, target: huber(a, prediction, target) / 0.5,
+        vary=Vary(
+            {"prediction": ("n", "d"), "target": ("n", "d")},
+            edges={"prediction": (ZEROS, SUBNORMAL, SMALL, LARGE, NAN)},
+        ),
     ),
     of_pair(
         "LogCosh",
         keras=Form("keras.losses.LogCosh()", "component(target, prediction)"),
         torch=Form(call="(prediction - target + F.softplus(-2 * (prediction - target)) - math.log(2)).mean()"),
         oracle=log_cosh,
+        vary=Vary(
+            {"prediction": ("n", "d"), "target": ("n", "d")},
+            edges={"prediction": (ZEROS, SUBNORMAL, SMALL, LARGE, INFINITE, NAN)},
+        ),
         note="torch has no such loss; log(cosh(x)) as it stands overflows from x = 89 on.",
     ),
     of_pair(
@@ -123,6 +156,10 @@ ENTRIES = (
         ),
         inputs={"prediction": uniform(16, 4, low=0.25, high=4.0), "target": uniform(16, 4, high=5.0)},
         oracle=lambda a, prediction, target: a.mean(prediction - target * a.log(prediction + 1e-7), axis=None),
+        vary=Vary(
+            {"prediction": ("n", "d"), "target": ("n", "d")},
+            edges={"prediction": (ZEROS, SUBNORMAL, LARGE, INFINITE, NAN)},
+        ),
         divergences=(
             Divergence(
                 "as-shipped",
@@ -143,6 +180,7 @@ ENTRIES = (
         ),
         inputs={"prediction": probabilities(16, 4), "target": probabilities(16, 4)},
         oracle=lambda a, prediction, target: a.mean(a.sum(target * a.log(target / prediction))),
+        vary=Vary({"prediction": ("n", "d"), "target": ("n", "d")}),
         note="Keras takes (target, prediction), torch (logarithm of the prediction, target), or with log_target=True "
         "both as logarithms.",
         divergences=(
@@ -179,12 +217,14 @@ ENTRIES = (
         ),
         inputs={"prediction": uniform(16, 4, low=-3.0, high=-1.0), "target": uniform(16, 4, low=-3.0, high=-1.0)},
         oracle=lambda a, prediction, target: a.mean(a.sum(a.exp(target) * a.log(a.exp(target) / a.exp(prediction)))),
+        vary=Vary({"prediction": ("n", "d"), "target": ("n", "d")}, edges={"prediction": (ZEROS, SUBNORMAL)}),
     ),
     of_pair(
         "CosineSimilarity",
         keras=Form("keras.losses.CosineSimilarity()", "component(target, prediction)"),
         torch=Form(call="-F.cosine_similarity(prediction, target).mean()"),
         oracle=lambda a, prediction, target: -a.mean(cosine(a, prediction, target)),
+        vary=Vary({"prediction": ("n", "d"), "target": ("n", "d")}, edges={"prediction": (LARGE, INFINITE, NAN)}),
         note="Keras's loss is minus the cosine; keras.metrics.CosineSimilarity is the cosine.",
         divergences=(
             Divergence(
@@ -209,6 +249,7 @@ ENTRIES = (
         torch=Form("nn.TripletMarginLoss(margin=1.0)", "component(anchor, positive, negative)"),
         inputs={"anchor": normal(16, 4), "positive": normal(16, 4), "negative": normal(16, 4)},
         oracle=triplet,
+        vary=Vary(dict.fromkeys(("anchor", "positive", "negative"), ("n", "d"))),
         note="Keras has no such loss; torch adds 1e-6 to the difference of every coordinate.",
     ),
     of_pair(
@@ -216,6 +257,10 @@ ENTRIES = (
         keras=Form("keras.losses.MeanSquaredError(reduction='none')", "component(target, prediction)"),
         torch=Form(call="F.mse_loss(prediction, target, reduction='none').mean(-1)"),
         oracle=lambda a, prediction, target: a.mean(a.square(prediction - target)),
+        vary=Vary(
+            {"prediction": ("n", "d"), "target": ("n", "d")},
+            edges={"prediction": (ZEROS, SUBNORMAL, SMALL, LARGE, INFINITE, NAN)},
+        ),
         note="Keras's losses are means over the last axis; what is reduced is one number a sample.",
         divergences=(
             Divergence(
@@ -232,6 +277,10 @@ ENTRIES = (
         keras=Form("keras.losses.MeanSquaredError(reduction='sum')", "component(target, prediction)"),
         torch=Form(call="F.mse_loss(prediction, target, reduction='none').mean(-1).sum()"),
         oracle=lambda a, prediction, target: a.sum(a.mean(a.square(prediction - target))),
+        vary=Vary(
+            {"prediction": ("n", "d"), "target": ("n", "d")},
+            edges={"prediction": (ZEROS, SUBNORMAL, SMALL, LARGE, INFINITE, NAN)},
+        ),
         divergences=(
             Divergence(
                 "torch-sum",
@@ -251,6 +300,10 @@ ENTRIES = (
         torch=Form(call="(weight * F.mse_loss(prediction, target, reduction='none').mean(-1)).mean()"),
         inputs={**PAIR, "weight": uniform(16, high=4.0)},
         oracle=lambda a, prediction, target, weight: a.mean(weight * a.mean(a.square(prediction - target))),
+        vary=Vary(
+            {"prediction": ("n", "d"), "target": ("n", "d"), "weight": ("n",)},
+            edges={"prediction": (ZEROS, SUBNORMAL, SMALL, LARGE, INFINITE, NAN)},
+        ),
         note="As shipped Keras divides by the number of samples, not by the sum of their weights.",
         divergences=(
             Divergence(
@@ -270,6 +323,7 @@ ENTRIES = (
         torch=Form(call="0.125 * x.square().sum()"),
         inputs={"x": normal(5, 4)},
         oracle=lambda a, x: 0.125 * a.sum(a.square(x), axis=None),
+        vary=Vary({"x": ("n", "d")}, edges={"x": (ZEROS, SUBNORMAL, SMALL, LARGE, INFINITE, NAN)}),
         note="Keras adds it to the loss; torch.optim's weight_decay adds w times the weight to the gradient, which "
         "is L2(w / 2).",
         divergences=(
@@ -291,6 +345,10 @@ ENTRIES = (
         gradients=("prediction", "variance"),
         oracle=lambda a, prediction, target, variance: a.mean(
             0.5 * (a.log(variance) + a.square(prediction - target) / variance), axis=None
+        ),
+        vary=Vary(
+            {"prediction": ("n", "d"), "target": ("n", "d"), "variance": ("n", "d")},
+            edges={"prediction": (ZEROS, SUBNORMAL, SMALL, LARGE, INFINITE, NAN)},
         ),
         note="Keras has no such loss; torch floors the variance at 1e-6, and leaves out half of log 2 pi.",
     ),

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..drawing import normal, values
 from ..entries import Divergence, Entry, Family, Form
+from ..varying import EVERYTHING, INFINITE, LARGE, LARGEST, SMALL, SUBNORMAL, ZEROS, Vary
 
 TWO = {"x": normal(3, 5), "y": normal(3, 5)}
 
@@ -29,16 +30,38 @@ def tied(gradient: str) -> tuple[Divergence, ...]:
     )
 
 
+PAIRS = Vary({"x": ("n", "d"), "y": ("n", "d")}, edges={"x": EVERYTHING})
 ENTRIES = (
-    joined("Add", "x + y", lambda a, x, y: x + y),
-    joined("Subtract", "x - y", lambda a, x, y: x - y),
-    joined("Multiply", "x * y", lambda a, x, y: x * y),
-    joined("Average", "(x + y) / 2", lambda a, x, y: (x + y) / 2.0),
+    joined(
+        "Add",
+        "x + y",
+        lambda a, x, y: x + y,
+        vary=PAIRS,
+    ),
+    joined(
+        "Subtract",
+        "x - y",
+        lambda a, x, y: x - y,
+        vary=PAIRS,
+    ),
+    joined(
+        "Multiply",
+        "x * y",
+        lambda a, x, y: x * y,
+        vary=PAIRS,
+    ),
+    joined(
+        "Average",
+        "(x + y) / 2",
+        lambda a, x, y: (x + y) / 2.0,
+        vary=PAIRS,
+    ),
     joined(
         "Maximum",
         "torch.maximum(x, y)",
         lambda a, x, y: a.maximum(x, y),
         exact=True,
+        vary=Vary({"x": ("n", "d"), "y": ("n", "d")}, edges={"x": (ZEROS, SUBNORMAL, SMALL, LARGE, LARGEST, INFINITE)}),
         divergences=tied("TensorFlow gives the whole gradient to one"),
     ),
     joined(
@@ -46,6 +69,7 @@ ENTRIES = (
         "torch.minimum(x, y)",
         lambda a, x, y: a.minimum(x, y),
         exact=True,
+        vary=Vary({"x": ("n", "d"), "y": ("n", "d")}, edges={"x": (ZEROS, SUBNORMAL, SMALL, LARGE, LARGEST, INFINITE)}),
         divergences=tied("TensorFlow gives the whole gradient to one"),
     ),
     Entry(
@@ -55,6 +79,7 @@ ENTRIES = (
         inputs={"x": normal(3, 2, 4), "y": normal(3, 5, 4)},
         oracle=lambda a, x, y: a.concatenate([x, y], 1),
         exact=True,
+        vary=Vary({"x": ("n", "one", "d"), "y": ("n", "two", "d")}),
         note="Channels are Keras's last axis, its default; torch's default is axis 0, the batch.",
     ),
     Entry(
@@ -63,6 +88,7 @@ ENTRIES = (
         torch=Form(call="torch.bmm(x, y)"),
         inputs={"x": normal(3, 2, 4), "y": normal(3, 4, 5)},
         oracle=lambda a, x, y: x @ y,
+        vary=Vary({"x": ("n", "rows", 4), "y": ("n", 4, "columns")}),
     ),
     Entry(
         "Dot-normalize",
@@ -72,6 +98,7 @@ ENTRIES = (
         oracle=lambda a, x, y: (
             a.sum(x * y, keepdims=True) / a.sqrt(a.sum(x * x, keepdims=True)) / a.sqrt(a.sum(y * y, keepdims=True))
         ),
+        vary=Vary({"x": ("n", "d"), "y": ("n", "d")}, {"d": (2, 6)}),
         note="The cosine of the angle; Keras keeps the axis.",
     ),
 )

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..drawing import Draw, integers, normal, one_hot, probabilities, uniform, values
+from ..drawing import integers, normal, one_hot, probabilities, uniform, values
 from ..entries import Divergence, Entry, Family, Form
+from ..varying import Vary
 
 KERAS = "component.reset_state()\ncomponent.update_state({}, {})\ncomponent.result()"
 BATCHES = """
@@ -27,7 +28,7 @@ batches = (scores[:48], labels[:48]), (scores[48:], labels[48:])
 torch.stack([(some.argmax(-1) == of).float().mean() for some, of in batches]).mean()
 """
 THRESHOLDS = "[0.25, 0.5, 0.75]"
-YES_OR_NO = Draw("0 or 1 (64, 3), as float32", lambda generator: generator.integers(0, 2, (64, 3)).astype("float32"))
+YES_OR_NO = integers(64, 3, below=2, dtype="float32")
 
 
 def metric(name: str, keras: Form, torch: Form, oracle: Any, **more: Any) -> Entry:
@@ -115,6 +116,7 @@ ENTRIES = (
         keras=Form("keras.metrics.SparseCategoricalAccuracy()", KERAS.format("labels", "scores")),
         torch=Form(call="(scores.argmax(-1) == labels).float().mean()"),
         oracle=accuracy,
+        vary=Vary({"scores": ("n", 5), "labels": ("n",)}, {"n": (1, 30)}),
     ),
     metric(
         "CategoricalAccuracy",
@@ -122,6 +124,7 @@ ENTRIES = (
         torch=Form(call="(scores.argmax(-1) == target.argmax(-1)).float().mean()"),
         oracle=lambda a, scores, target: accuracy(a, scores, np.argmax(a.data(target), -1)),
         inputs={"scores": probabilities(64, 5), "target": one_hot(64, 5)},
+        vary=Vary({"scores": ("n", "k"), "target": ("n", "k")}, {"n": (1, 30), "k": (2, 6)}),
     ),
     metric(
         "accuracy-over-batches",
@@ -144,6 +147,7 @@ ENTRIES = (
         keras=Form("keras.metrics.Accuracy()", KERAS.format("labels", "keras.ops.argmax(scores, axis=-1)")),
         torch=Form(call="(scores.argmax(-1) == labels).float().mean()"),
         oracle=accuracy,
+        vary=Vary({"scores": ("n", 5), "labels": ("n",)}, {"n": (1, 30)}),
         note="keras.metrics.Accuracy compares numbers for equality: of scores it makes 0.",
         divergences=(
             Divergence(
@@ -165,6 +169,7 @@ ENTRIES = (
         oracle=lambda a, scores, labels: a.mean(
             a.constant((np.argsort(-a.data(scores), -1)[:, :2] == labels[:, None]).any(-1))
         ),
+        vary=Vary({"scores": ("n", 5), "labels": ("n",)}, {"n": (1, 30)}),
         divergences=(
             Divergence(
                 "ties",
@@ -181,15 +186,20 @@ ENTRIES = (
         torch=Form(call="((scores > 0.5) == labels).float().mean()"),
         oracle=lambda a, scores, labels: a.mean(a.constant((a.data(scores) > 0.5) == labels)),
         **OF_YES_OR_NO,
+        vary=Vary({"scores": ("n",), "labels": ("n",)}, {"n": (1, 30)}),
     ),
     metric(
         "BinaryAccuracy-logits",
         keras=Form(
-            "keras.metrics.BinaryAccuracy(threshold=0.0)", KERAS.format("labels", "logits"), shipped={"threshold": 0.5}
+            "keras.metrics.BinaryAccuracy(threshold=0.0)",
+            KERAS.format("labels", "logits"),
+            shipped={"threshold": 0.5},
+            since="3.5",
         ),
         torch=Form(call="((logits > 0) == labels).float().mean()"),
         inputs={"logits": normal(64, scale=0.5), "labels": integers(64, below=2)},
         oracle=lambda a, logits, labels: a.mean(a.constant((a.data(logits) > 0) == labels)),
+        vary=Vary({"logits": ("n",), "labels": ("n",)}, {"n": (1, 30)}),
         divergences=(
             Divergence(
                 "as-shipped",
@@ -298,6 +308,7 @@ ENTRIES = (
         keras=Form(call="tf.math.confusion_matrix(labels, tf.argmax(scores, -1), 5, dtype='int64')"),
         torch=Form(call="torch.bincount(5 * labels + scores.argmax(-1), minlength=25).reshape(5, 5)"),
         oracle=confusion,
+        vary=Vary({"scores": ("n", 5), "labels": ("n",)}, {"n": (1, 30)}),
         note="Rows are labels, columns predictions.",
     ),
 )

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..drawing import normal, uniform, values
 from ..entries import Divergence, Entry, Family, Form
+from ..varying import Vary
 from .losses_regression import cosine
 from .metrics import KERAS
 
@@ -58,6 +59,7 @@ ENTRIES = (
         keras=Form("keras.metrics.MeanSquaredError()", TWICE),
         torch=Form(call="F.mse_loss(prediction, target)"),
         oracle=lambda a, prediction, target: a.mean(a.square(prediction - target), axis=None),
+        vary=Vary({"prediction": ("n", "d"), "target": ("n", "d")}, {"n": (1, 30)}),
         note="Over two batches of unequal size.",
     ),
     of_pair(
@@ -65,12 +67,14 @@ ENTRIES = (
         keras=Form("keras.metrics.MeanAbsoluteError()", UPDATED),
         torch=Form(call="F.l1_loss(prediction, target)"),
         oracle=lambda a, prediction, target: a.mean(a.abs(prediction - target), axis=None),
+        vary=Vary({"prediction": ("n", "d"), "target": ("n", "d")}, {"n": (1, 30)}),
     ),
     of_pair(
         "RootMeanSquaredError",
         keras=Form("keras.metrics.RootMeanSquaredError()", TWICE),
         torch=Form(call="F.mse_loss(prediction, target).sqrt()"),
         oracle=lambda a, prediction, target: a.sqrt(a.mean(a.square(prediction - target), axis=None)),
+        vary=Vary({"prediction": ("n", "d"), "target": ("n", "d")}, {"n": (1, 30)}),
         divergences=(
             Divergence(
                 "mean-of-roots",
@@ -89,6 +93,7 @@ ENTRIES = (
         keras=Form("keras.metrics.CosineSimilarity()", UPDATED),
         torch=Form(call="F.cosine_similarity(prediction, target).mean()"),
         oracle=lambda a, prediction, target: a.mean(cosine(a, prediction, target)),
+        vary=Vary({"prediction": ("n", "d"), "target": ("n", "d")}, {"n": (1, 30)}),
         divergences=(
             Divergence(
                 "loss-of-the-same-name",
@@ -118,7 +123,7 @@ ENTRIES = (
     ),
     of_pair(
         "PearsonCorrelation",
-        keras=Form("keras.metrics.PearsonCorrelation()", UPDATED, since="3.9"),
+        keras=Form("keras.metrics.PearsonCorrelation()", UPDATED, since="3.7"),
         torch=Form(call=CORRELATION),
         oracle=correlation,
         inputs={"prediction": normal(16, 8), "target": normal(16, 8)},
@@ -154,6 +159,7 @@ ENTRIES = (
             a.sum(weight * a.mean(a.square(prediction - target))) / a.sum(weight)
         ),
         inputs={**PAIR, "weight": uniform(64, high=4.0)},
+        vary=Vary({"prediction": ("n", "d"), "target": ("n", "d"), "weight": ("n",)}, {"n": (1, 30)}),
         note="A metric divides by the sum of the weights, where the loss of the same name divides by the number of "
         "samples.",
         divergences=(

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..drawing import integers, normal, values
 from ..entries import Divergence, Entry, Family, Form
+from ..varying import Vary
 
 SIGNED = {"x": values([7, -7, 7, -7, 6, -6], "int64"), "y": values([2, 2, -2, -2, 3, 3], "int64")}
 HALVES = [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 0.49999997, 8388609.0]
@@ -34,6 +35,7 @@ ENTRIES = (
         inputs={"x": integers(12, below=100), "y": integers(12, low=1, below=9)},
         oracle=lambda a, x, y: a.constant(x) / a.constant(y),
         gradients=(),
+        vary=Vary({"x": ("n",), "y": ("n",)}),
         divergences=(
             Divergence(
                 "tensorflow-operator",
@@ -50,6 +52,7 @@ ENTRIES = (
         "x // y",
         SIGNED,
         lambda a, x, y: x // y,
+        vary=Vary({"x": ("n",), "y": ("n",)}),
         divergences=(
             Divergence(
                 "towards-zero",
@@ -66,6 +69,7 @@ ENTRIES = (
         "x.remainder(y)",
         SIGNED,
         lambda a, x, y: x % y,
+        vary=Vary({"x": ("n",), "y": ("n",)}),
         note="The sign is the divisor's, as in Python.",
         divergences=(
             Divergence(
@@ -83,6 +87,7 @@ ENTRIES = (
         "x.remainder(y)",
         {"x": values([5.5, -5.5, 5.5, -5.5]), "y": values([2.0, 2.0, -2.0, -2.0])},
         lambda a, x, y: a.constant(np.mod(a.data(x), a.data(y))),
+        vary=Vary({"x": ("n",), "y": ("n",)}),
     ),
     whole(
         "promotion-integer-and-float",
@@ -202,6 +207,7 @@ ENTRIES = (
         "x.long()",
         {"x": values([1.9, -1.9, 0.5, -0.5, 3e9])},
         lambda a, x: a.data(x).astype(np.int64),
+        vary=Vary({"x": ("n",)}),
         note="Cut off towards 0. What lies outside the integers' range is undefined in both.",
     ),
     whole(
@@ -210,6 +216,7 @@ ENTRIES = (
         "x.round()",
         {"x": values(HALVES)},
         lambda a, x: a.constant(np.round(a.data(x))),
+        vary=Vary({"x": ("n",)}),
         note="Halves go to the even neighbour.",
     ),
     whole(
@@ -226,6 +233,7 @@ ENTRIES = (
         "x.bfloat16().float()",
         {"x": normal(64, scale=1000.0)},
         lambda a, x: a.constant(to_bfloat16(a.data(x))),
+        vary=Vary({"x": ("n",)}),
     ),
 )
 

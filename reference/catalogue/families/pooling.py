@@ -9,6 +9,7 @@ import numpy as np
 from ..drawing import normal, values
 from ..entries import Divergence, Entry, Family, Form
 from ..formulas import max_pooled, mean_pooled, same_pads
+from ..varying import BATCHES, INFINITE, NAN, ZEROS, Vary
 
 SOME_STEPS = values([[True, True, True, False, False], [True, False, True, True, True]], "bool")
 
@@ -42,16 +43,28 @@ MAXIMUM = (
         inputs={"x": normal(2, 7, 8, 3)},
         oracle=lambda a, x: max_pooled(a, x, 2, 2),
         exact=True,
-        compiled=True,
-        note="Both leave out what fills no window. Among equals both give the gradient to the first.",
+        vary=Vary({"x": ("n", "h", "w", "c")}, {"h": (3, 7), "w": (3, 7)}, {"x": (ZEROS,)}),
+        divergences=(
+            Divergence(
+                "NaN",
+                float("inf"),
+                float("inf"),
+                "TensorFlow passes NaN by; of a window of nothing but NaN, or -inf, it gives -3.4e38. torch gives NaN, "
+                "and -inf.",
+                inputs={"x": values(np.full((1, 2, 2, 1), np.nan))},
+            ),
+        ),
+        note="Both leave out what fills no window. Among equals both give the gradient to the first. "
+        "XLA has no gradient of it while operations are to be deterministic.",
     ),
     Entry(
         "MaxPooling2D-same",
         keras=Form("keras.layers.MaxPooling2D(3, strides=2, padding='same')"),
         torch=first("nn.MaxPool2d(3, stride=2)", "component(F.pad(x, (0, 1, 0, 1), value=-math.inf))"),
         inputs={"x": normal(2, 8, 8, 3)},
-        oracle=lambda a, x: max_pooled(a, x, 3, 2, same_pads((8, 8), 3, 2)),
+        oracle=lambda a, x: max_pooled(a, x, 3, 2, same_pads(x.shape[1:-1], 3, 2)),
         exact=True,
+        vary=Vary({"x": ("n", 8, 8, "c")}),
         divergences=(
             Divergence(
                 "symmetric-padding",
@@ -67,8 +80,9 @@ MAXIMUM = (
         keras=Form("keras.layers.MaxPooling2D(2, padding='same')"),
         torch=first("nn.MaxPool2d(2, ceil_mode=True)", shipped={"ceil_mode": False}),
         inputs={"x": normal(2, 7, 8, 3)},
-        oracle=lambda a, x: max_pooled(a, x, 2, 2, same_pads((7, 8), 2, 2)),
+        oracle=lambda a, x: max_pooled(a, x, 2, 2, same_pads(x.shape[1:-1], 2, 2)),
         exact=True,
+        vary=Vary({"x": ("n", "h", "w", "c")}, {"h": (3, 7), "w": (3, 7)}, {"x": (ZEROS,)}),
         note="ceil_mode also pads behind: the same where 'same' puts nothing before.",
     ),
     Entry(
@@ -76,8 +90,9 @@ MAXIMUM = (
         keras=Form("keras.layers.MaxPooling2D(3, strides=1, padding='same')"),
         torch=first("nn.MaxPool2d(3, stride=1, padding=1)"),
         inputs={"x": normal(2, 5, 6, 3)},
-        oracle=lambda a, x: max_pooled(a, x, 3, 1, same_pads((5, 6), 3, 1)),
+        oracle=lambda a, x: max_pooled(a, x, 3, 1, same_pads(x.shape[1:-1], 3, 1)),
         exact=True,
+        vary=Vary({"x": ("n", "h", "w", "c")}, {"h": (3, 7), "w": (3, 7)}, {"x": (ZEROS,)}),
     ),
     Entry(
         "MaxPooling2D-ties",
@@ -95,6 +110,7 @@ MAXIMUM = (
         inputs={"x": normal(2, 8, 3)},
         oracle=lambda a, x: max_pooled(a, x, 3, 2),
         exact=True,
+        vary=Vary({"x": ("n", "steps", "c")}, {"steps": (3, 9)}, {"x": (ZEROS,)}),
     ),
     Entry(
         "MaxPooling3D",
@@ -103,14 +119,16 @@ MAXIMUM = (
         inputs={"x": normal(2, 4, 5, 4, 2)},
         oracle=lambda a, x: max_pooled(a, x, 2, 2),
         exact=True,
+        vary=Vary({"x": ("n", "depth", "h", "w", "c")}, {"depth": (3, 5), "h": (3, 6), "w": (3, 6), "c": (1, 2)}),
     ),
     Entry(
         "GlobalMaxPooling2D",
         keras=Form("keras.layers.GlobalMaxPooling2D()"),
         torch=first(call="x.amax((2, 3))"),
         inputs={"x": normal(2, 5, 4, 3)},
-        oracle=lambda a, x: a.max(x.reshape(2, 20, 3), axis=1),
+        oracle=lambda a, x: a.max(x.reshape(x.shape[0], -1, x.shape[-1]), axis=1),
         exact=True,
+        vary=Vary({"x": ("n", "h", "w", "c")}),
         divergences=(
             Divergence(
                 "adaptive_max_pool2d-ties",
@@ -130,6 +148,7 @@ MAXIMUM = (
         inputs={"x": normal(2, 7, 3)},
         oracle=lambda a, x: a.max(x, axis=1),
         exact=True,
+        vary=Vary({"x": ("n", "steps", "c")}),
         note="A mask is not looked at: padded steps may win. Fill them with -inf first.",
     ),
     Entry(
@@ -142,6 +161,7 @@ MAXIMUM = (
         inputs={"x": normal(2, 6, 4, 3)},
         oracle=lambda a, x: (max_pooled(a, x, 2, 2), places_of_largest(a.data(x))),
         exact=True,
+        vary=BATCHES,
         note="TensorFlow counts places over height, width and channels of an image, torch over height and width.",
     ),
     Entry(
@@ -151,6 +171,7 @@ MAXIMUM = (
         inputs={"x": normal(2, 7, 5, 3)},
         oracle=largest_of_parts,
         exact=True,
+        vary=Vary({"x": ("n", "h", "w", "c")}, {"h": (3, 7), "w": (3, 7)}, {"x": (ZEROS,)}),
     ),
 )
 
@@ -175,8 +196,10 @@ AVERAGE = (
         "AveragePooling2D",
         keras=Form("keras.layers.AveragePooling2D(3, strides=2)"),
         torch=first("nn.AvgPool2d(3, stride=2)"),
+        compiled=True,
         inputs={"x": normal(2, 9, 8, 3)},
         oracle=lambda a, x: mean_pooled(a, x, 3, 2),
+        vary=Vary({"x": ("n", "h", "w", "c")}, {"h": (3, 7), "w": (3, 7)}, {"x": (ZEROS, INFINITE, NAN)}),
     ),
     Entry(
         "AveragePooling2D-same-odd",
@@ -203,7 +226,8 @@ AVERAGE = (
             "sums / counts"
         ),
         inputs={"x": normal(2, 6, 8, 3)},
-        oracle=lambda a, x: mean_pooled(a, x, 3, 2, same_pads((6, 8), 3, 2)),
+        oracle=lambda a, x: mean_pooled(a, x, 3, 2, same_pads(x.shape[1:-1], 3, 2)),
+        vary=Vary({"x": ("n", 8, 8, "c")}),
         note="Pad behind, and divide by the mean of ones. For windows of 2, ceil_mode=True does the same.",
         divergences=(
             Divergence(
@@ -220,7 +244,8 @@ AVERAGE = (
         keras=Form("keras.layers.AveragePooling2D(2, padding='same')"),
         torch=first("nn.AvgPool2d(2, ceil_mode=True)", shipped={"ceil_mode": False}),
         inputs={"x": normal(2, 7, 5, 3)},
-        oracle=lambda a, x: mean_pooled(a, x, 2, 2, same_pads((7, 5), 2, 2)),
+        oracle=lambda a, x: mean_pooled(a, x, 2, 2, same_pads(x.shape[1:-1], 2, 2)),
+        vary=Vary({"x": ("n", "h", "w", "c")}, {"h": (3, 7), "w": (3, 7)}, {"x": (ZEROS, INFINITE, NAN)}),
         note="What ceil_mode adds never counts in torch's mean.",
     ),
     Entry(
@@ -229,6 +254,7 @@ AVERAGE = (
         torch=first("nn.AvgPool1d(3, stride=2)"),
         inputs={"x": normal(2, 8, 3)},
         oracle=lambda a, x: mean_pooled(a, x, 3, 2),
+        vary=Vary({"x": ("n", "steps", "c")}, {"steps": (3, 9)}, {"x": (ZEROS, INFINITE, NAN)}),
     ),
     Entry(
         "AveragePooling3D",
@@ -236,6 +262,7 @@ AVERAGE = (
         torch=first("nn.AvgPool3d((2, 3, 2))"),
         inputs={"x": normal(2, 4, 6, 5, 2)},
         oracle=lambda a, x: mean_pooled(a, x, (2, 3, 2), (2, 3, 2)),
+        vary=Vary({"x": ("n", "depth", "h", "w", "c")}, {"depth": (3, 5), "h": (3, 6), "w": (3, 6), "c": (1, 2)}),
     ),
     Entry(
         "GlobalAveragePooling2D",
@@ -243,6 +270,7 @@ AVERAGE = (
         torch=first(call="x.mean((2, 3))"),
         inputs={"x": normal(2, 7, 5, 3)},
         oracle=lambda a, x: a.mean(x, axis=(1, 2)),
+        vary=Vary({"x": ("n", "h", "w", "c")}, edges={"x": (ZEROS, INFINITE, NAN)}),
     ),
     Entry(
         "GlobalAveragePooling1D-masked",
@@ -267,6 +295,7 @@ AVERAGE = (
         torch=first("nn.AdaptiveAvgPool2d((3, 2))"),
         inputs={"x": normal(2, 7, 5, 3)},
         oracle=means_of_parts,
+        vary=Vary({"x": ("n", "h", "w", "c")}, {"h": (3, 7), "w": (3, 7)}, {"x": (ZEROS, INFINITE, NAN)}),
     ),
     Entry(
         "power-average-pooling",
@@ -274,6 +303,7 @@ AVERAGE = (
         torch=first("nn.LPPool2d(3, 2)"),
         inputs={"x": normal(2, 6, 4, 3, mean=4.0, scale=0.5)},
         oracle=lambda a, x: a.power(4.0 * mean_pooled(a, x * x * x, 2, 2), 1 / 3),
+        vary=Vary({"x": ("n", "h", "w", "c")}, {"h": (3, 7), "w": (3, 7)}),
         note="nn.LPPool2d takes the root of the sum, not of the mean. Keras has none.",
     ),
 )

@@ -1,4 +1,4 @@
-"""Recurrent layers."""
+"""Recurrent layers: LSTMs, and what all recurrent entries share."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ from typing import Any
 import numpy as np
 
 from ..cells import (
-    both_ways,
     conv_lstm,
     gru_cell,
     gru_cell_reset_before,
     last,
     lstm_cell,
-    relu_cell,
     sequence,
-    simple_cell,
     stacked,
     steps_of,
 )
 from ..drawing import Draw, normal, values
 from ..entries import Divergence, Entry, Family, Form
+from ..varying import Vary
 
 X = {"x": normal(3, 5, 4)}
 LENGTHS = (5, 2, 3)
@@ -32,21 +30,6 @@ PACKED = "nn.utils.rnn.pack_padded_sequence(x, mask.sum(1), batch_first=True, en
 UNPACKED = f"nn.utils.rnn.pad_packed_sequence(component({PACKED})[0], batch_first=True)[0]"
 SEQUENCES = "keras.layers.LSTM(6, return_sequences=True)"
 KERAS_NAMES = {"kernel": "kernel", "recurrent_kernel": "recurrent", "bias": "bias"}
-RESET_BEFORE = """
-class ResetBefore(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.kernel, self.recurrent = nn.Parameter(torch.zeros(4, 18)), nn.Parameter(torch.zeros(6, 18))
-        self.bias = nn.Parameter(torch.zeros(18))
-    def forward(self, x):
-        h, outputs = x.new_zeros(len(x), 6), []
-        for now in (x @ self.kernel + self.bias).unbind(1):
-            z, r = (now[:, :12] + h @ self.recurrent[:, :12]).sigmoid().chunk(2, 1)
-            h = z * h + (1 - z) * torch.tanh(now[:, 12:] + (r * h) @ self.recurrent[:, 12:])
-            outputs.append(h)
-        return torch.stack(outputs, 1)
-ResetBefore()
-"""
 CONV_LSTM = """
 class ConvLSTM(nn.Module):
     def __init__(self):
@@ -120,37 +103,15 @@ def lstm(name: str, keras: str, call: str, oracle: Any, keras_call: str = "", **
     return entry(name, keras, torch, lstm_cell, oracle, keras_call, **more)
 
 
-def gru(name: str, keras: str, call: str, oracle: Any, keras_call: str = "", **more: Any) -> Entry:
-    """The entry of a GRU."""
-    torch = gru_in_torch("nn.GRU(4, 6, batch_first=True)", call)
-    return entry(name, keras, torch, gru_cell, oracle, keras_call, **more)
-
-
-def bidirectional(name: str, keras: str, call: str, oracle: Any, **more: Any) -> Entry:
-    """The entry of an LSTM in both directions."""
-    ways = (("_l0", "forward_lstm_lstm_cell_"), ("_l0_reverse", "backward_lstm_lstm_cell_"))
-    return Entry(
-        name,
-        keras=Form(keras),
-        torch=plain_in_torch("nn.LSTM(4, 6, batch_first=True, bidirectional=True)", call, 4, ways),
-        inputs=X,
-        weights={
-            **weights_of(4, prefix="forward_lstm/lstm_cell/"),
-            **weights_of(4, prefix="backward_lstm/lstm_cell/"),
-        },
-        oracle=lambda a, x, **w: oracle(a, *both_ways(a, lstm_cell, x, w, "lstm_lstm_cell")),
-        **more,
-    )
-
-
-LSTMS = (
+ENTRIES = (
     lstm(
         "LSTM",
         "keras.layers.LSTM(6, return_sequences=True)",
         "component(x)[0]",
         lambda a, x, **w: sequence(a, lstm_cell, x, **w),
-        compiled=True,
-        note="torch has two biases, which add up: leave one at zero. Keras starts the forget gate's bias at 1.",
+        vary=Vary({"x": ("n", "steps", 4)}),
+        note="torch has two biases, which add up: leave one at zero. Keras starts the forget gate's bias at 1. "
+        "torch.compile refuses nn.LSTM unless torch._dynamo.config.allow_rnn is set.",
         divergences=(
             Divergence(
                 "batch_first-as-shipped",
@@ -166,6 +127,7 @@ LSTMS = (
         "keras.layers.LSTM(6)",
         "component(x)[0][:, -1]",
         lambda a, x, **w: last(a, lstm_cell, x, **w),
+        vary=Vary({"x": ("n", "steps", 4)}),
         note="Keras gives the last output alone unless told return_sequences=True.",
     ),
     lstm(
@@ -173,6 +135,7 @@ LSTMS = (
         "keras.layers.LSTM(6, return_sequences=True, return_state=True)",
         "output, (h, c) = component(x)\noutput, h[0], c[0]",
         lambda a, x, **w: (sequence(a, lstm_cell, x, **w), *steps_of(a, lstm_cell, x, **w)[-1]),
+        vary=Vary({"x": ("n", "steps", 4)}),
         note="torch's states have the layers first.",
     ),
     lstm(
@@ -182,6 +145,7 @@ LSTMS = (
         lambda a, x, h, c, **w: sequence(a, lstm_cell, x, states=(h, c), **w),
         "component(x, initial_state=[h, c])",
         inputs={"h": normal(3, 6), "c": normal(3, 6)},
+        vary=Vary({"x": ("n", "steps", 4), "h": ("n", 6), "c": ("n", 6)}),
     ),
     lstm(
         "LSTM-masked",
@@ -214,6 +178,7 @@ LSTMS = (
         "keras.layers.LSTM(6, return_sequences=True, go_backwards=True)",
         "component(x.flip(1))[0]",
         lambda a, x, **w: sequence(a, lstm_cell, x[:, ::-1], **w),
+        vary=Vary({"x": ("n", "steps", 4)}),
         note="Keras leaves the outputs in the order in which they were made, the last step's first.",
     ),
     Entry(
@@ -230,6 +195,7 @@ LSTMS = (
         inputs=X,
         weights={**weights_of(4, prefix="one/lstm_cell/"), **weights_of(4, 6, prefix="two/lstm_cell/")},
         oracle=lambda a, x, **w: stacked(a, x, [f"{name}_lstm_cell" for name in ("one", "two")], w),
+        vary=Vary({"x": ("n", "steps", 4)}),
         note="torch drops out between layers; Keras a layer's inputs (dropout) and states (recurrent_dropout).",
     ),
     Entry(
@@ -243,6 +209,7 @@ LSTMS = (
         inputs=X,
         weights={**weights_of(4, prefix="one/"), **weights_of(4, 6, prefix="two/")},
         oracle=lambda a, x, **w: stacked(a, x, ("one", "two"), w),
+        vary=Vary({"x": ("n", "steps", 4)}),
     ),
     Entry(
         "LSTM-first-bias",
@@ -285,174 +252,10 @@ LSTMS = (
             "bias": normal(12),
         },
         oracle=conv_lstm,
+        vary=Vary({"x": ("n", "steps", "h", "w", 2)}, {"steps": (1, 3)}),
         note="torch has none. Keras 2's recurrent_activation was the hard sigmoid.",
     ),
 )
 
 
-BIDIRECTIONAL = (
-    bidirectional(
-        "Bidirectional-LSTM",
-        "keras.layers.Bidirectional(keras.layers.LSTM(6, return_sequences=True, name='lstm'))",
-        "component(x)[0]",
-        lambda a, forward, backward: a.concatenate([forward, backward]),
-    ),
-    bidirectional(
-        "Bidirectional-LSTM-last",
-        "keras.layers.Bidirectional(keras.layers.LSTM(6, name='lstm'))",
-        "torch.cat(list(component(x)[1][0]), 1)",
-        lambda a, forward, backward: a.concatenate([forward[:, -1], backward[:, 0]]),
-        note="The last output of each direction, which is the first step's for the backward one.",
-        divergences=(
-            Divergence(
-                "last-step",
-                0.39,
-                0.53,
-                "component(x)[0][:, -1] has the backward direction's first output, which has seen one step.",
-                torch=plain_in_torch(
-                    "nn.LSTM(4, 6, batch_first=True, bidirectional=True)",
-                    "component(x)[0][:, -1]",
-                    4,
-                    (("_l0", "forward_lstm_lstm_cell_"), ("_l0_reverse", "backward_lstm_lstm_cell_")),
-                ),
-            ),
-        ),
-    ),
-    bidirectional(
-        "Bidirectional-LSTM-sum",
-        "keras.layers.Bidirectional(keras.layers.LSTM(6, return_sequences=True, name='lstm'), merge_mode='sum')",
-        "component(x)[0].unflatten(-1, (2, 6)).sum(2)",
-        lambda a, forward, backward: forward + backward,
-        note="'mul' and 'ave' likewise; torch has concatenation alone.",
-    ),
-    Entry(
-        "Bidirectional-GRU",
-        keras=Form("keras.layers.Bidirectional(keras.layers.GRU(6, return_sequences=True, name='gru'))"),
-        torch=gru_in_torch(
-            "nn.GRU(4, 6, batch_first=True, bidirectional=True)",
-            "component(x)[0]",
-            (("_l0", "forward_gru_gru_cell_"), ("_l0_reverse", "backward_gru_gru_cell_")),
-        ),
-        inputs=X,
-        weights={
-            **weights_of(3, prefix="forward_gru/gru_cell/", bias=(2, 18)),
-            **weights_of(3, prefix="backward_gru/gru_cell/", bias=(2, 18)),
-        },
-        oracle=lambda a, x, **w: a.concatenate(list(both_ways(a, gru_cell, x, w, "gru_gru_cell"))),
-    ),
-)
-
-GRUS = (
-    gru(
-        "GRU",
-        "keras.layers.GRU(6, return_sequences=True)",
-        "component(x)[0]",
-        lambda a, x, **w: sequence(a, gru_cell, x, **w),
-        divergences=(
-            Divergence(
-                "gates-not-swapped",
-                1.1,
-                1.6,
-                "Keras orders the gates update, reset, candidate; torch reset, update, candidate.",
-                torch=Form(
-                    "nn.GRU(4, 6, batch_first=True)",
-                    "component(x)[0]",
-                    weights={
-                        "weight_ih_l0": "kernel.T",
-                        "weight_hh_l0": "recurrent.T",
-                        "bias_ih_l0": "bias[0]",
-                        "bias_hh_l0": "bias[1]",
-                    },
-                ),
-            ),
-        ),
-        note="torch's GRU is Keras's with reset_after=True, its default.",
-    ),
-    gru(
-        "GRU-states",
-        "keras.layers.GRU(6, return_state=True)",
-        "output, h = component(x)\noutput[:, -1], h[0]",
-        lambda a, x, **w: (last(a, gru_cell, x, **w),) * 2,
-    ),
-    gru(
-        "GRU-masked",
-        "keras.layers.GRU(6)",
-        f"component({PACKED})[1][0]",
-        lambda a, x, mask, **w: last(a, gru_cell, x, mask=mask, **w),
-        "component(x, mask=mask)",
-        inputs={"mask": MASK},
-    ),
-    entry(
-        "GRU-reset_before",
-        "keras.layers.GRU(6, return_sequences=True, reset_after=False)",
-        Form(RESET_BEFORE, weights={"kernel": "kernel", "recurrent": "recurrent", "bias": "bias"}),
-        gru_cell_reset_before,
-        lambda a, x, **w: sequence(a, gru_cell_reset_before, x, **w),
-        note="Has no twin in torch: write the cell.",
-        divergences=(
-            Divergence(
-                "nn.GRU",
-                0.21,
-                0.29,
-                "nn.GRU multiplies with the reset gate behind the product; no weights make up for it.",
-                torch=Form(
-                    "nn.GRU(4, 6, batch_first=True)",
-                    "component(x)[0]",
-                    weights={
-                        "weight_ih_l0": SWAPPED.format("kernel") + ".T",
-                        "weight_hh_l0": SWAPPED.format("recurrent") + ".T",
-                        "bias_ih_l0": SWAPPED.format("bias"),
-                    },
-                    fixed={"bias_hh_l0": "np.zeros(18)"},
-                ),
-            ),
-        ),
-    ),
-)
-
-SIMPLE = (
-    entry(
-        "SimpleRNN",
-        "keras.layers.SimpleRNN(6, return_sequences=True)",
-        plain_in_torch("nn.RNN(4, 6, batch_first=True)", "component(x)[0]", 1),
-        simple_cell,
-        lambda a, x, **w: sequence(a, simple_cell, x, **w),
-    ),
-    entry(
-        "SimpleRNN-relu",
-        "keras.layers.SimpleRNN(6, activation='relu', return_sequences=True)",
-        plain_in_torch("nn.RNN(4, 6, nonlinearity='relu', batch_first=True)", "component(x)[0]", 1),
-        relu_cell,
-        lambda a, x, **w: sequence(a, relu_cell, x, **w),
-        note="nn.RNN knows tanh and relu alone.",
-    ),
-    entry(
-        "LSTMCell",
-        "keras.layers.LSTMCell(6)",
-        plain_in_torch("nn.LSTMCell(4, 6)", "component(x[:, 0], (h, c))", 4, (("", ""),)),
-        lstm_cell,
-        lambda a, x, h, c, **w: lstm_cell(a, x[:, 0], (h, c), **w),
-        "component(x[:, 0], [h, c])[1]",
-        inputs={"h": normal(3, 6), "c": normal(3, 6)},
-    ),
-    entry(
-        "GRUCell",
-        "keras.layers.GRUCell(6)",
-        gru_in_torch("nn.GRUCell(4, 6)", "component(x[:, 0], h)", (("", ""),)),
-        gru_cell,
-        lambda a, x, h, **w: gru_cell(a, x[:, 0], (h,), **w)[0],
-        "component(x[:, 0], [h])[0]",
-        inputs={"h": normal(3, 6)},
-    ),
-    entry(
-        "SimpleRNNCell",
-        "keras.layers.SimpleRNNCell(6)",
-        plain_in_torch("nn.RNNCell(4, 6)", "component(x[:, 0], h)", 1, (("", ""),)),
-        simple_cell,
-        lambda a, x, h, **w: simple_cell(a, x[:, 0], (h,), **w)[0],
-        "component(x[:, 0], [h])[0]",
-        inputs={"h": normal(3, 6)},
-    ),
-)
-
-FAMILY = Family("recurrent", "Recurrent layers", "model", LSTMS + BIDIRECTIONAL + GRUS + SIMPLE)
+FAMILY = Family("recurrent", "Recurrent layers: LSTM", "model", ENTRIES)

@@ -8,14 +8,14 @@ import numpy as np
 
 from ..drawing import integers, normal, values
 from ..entries import Divergence, Entry, Family, Form
+from ..varying import INFINITE, LARGE, LARGEST, NAN, SMALL, SUBNORMAL, ZEROS, Vary
 
-ROWS = np.arange(5)[:, None]
 TIED = values([[1, 3, 3, 0], [2, 2, 2, 2], [0, 1, 0, 1.0]])
 
 
 def ranked(a: Any, x: Any) -> Any:
     """The rows in order, smallest first."""
-    return x[ROWS, np.argsort(a.data(x), axis=-1, kind="stable")]
+    return x[np.arange(x.shape[0])[:, None], np.argsort(a.data(x), axis=-1, kind="stable")]
 
 
 def log_sum_exp(a: Any, x: Any) -> Any:
@@ -44,6 +44,7 @@ ENTRIES = (
         torch=Form(call="x.sum(-1)"),
         inputs={"x": normal(2, 16384)},
         oracle=lambda a, x: a.sum(x),
+        vary=Vary({"x": ("n", "d")}, {"d": (1, 99)}, {"x": (ZEROS, SUBNORMAL, SMALL, LARGE, INFINITE, NAN)}),
         note="The order in which terms are added is neither's promise, and hangs on the number of threads.",
     ),
     Entry(
@@ -52,6 +53,7 @@ ENTRIES = (
         torch=Form(call="x.std(-1, correction=0)"),
         inputs={"x": normal(5, 12)},
         oracle=lambda a, x: a.sqrt(a.variance(x)),
+        vary=Vary({"x": ("n", "d")}, {"d": (2, 12)}, {"x": (INFINITE, NAN)}),
         divergences=(
             Divergence(
                 "unbiased",
@@ -76,6 +78,7 @@ ENTRIES = (
         torch=Form(call="x.var(-1, correction=0)"),
         inputs={"x": normal(5, 12)},
         oracle=lambda a, x: a.variance(x),
+        vary=Vary({"x": ("n", "d")}, edges={"x": (ZEROS, SUBNORMAL, SMALL, LARGE, NAN)}),
         divergences=(
             Divergence(
                 "unbiased",
@@ -92,6 +95,7 @@ ENTRIES = (
         torch=Form(call="x.quantile(0.5, -1)"),
         inputs={"x": normal(5, 12)},
         oracle=lambda a, x: a.mean(ranked(a, x)[:, 5:7]),
+        vary=Vary({"x": ("n", 12)}),
         divergences=(
             Divergence(
                 "torch.median",
@@ -108,6 +112,7 @@ ENTRIES = (
         torch=Form(call="x.quantile(0.25, -1)"),
         inputs={"x": normal(5, 12)},
         oracle=lambda a, x: ranked(a, x)[:, 2] * 0.25 + ranked(a, x)[:, 3] * 0.75,
+        vary=Vary({"x": ("n", 12)}),
         note="Both interpolate between the two neighbours in a straight line.",
     ),
     Entry(
@@ -117,6 +122,7 @@ ENTRIES = (
         inputs={"x": normal(5, 12)},
         oracle=lambda a, x: ranked(a, x)[:, 3],
         exact=True,
+        vary=Vary({"x": ("n", 12)}),
     ),
     Entry(
         "logsumexp",
@@ -124,6 +130,7 @@ ENTRIES = (
         torch=Form(call="x.logsumexp(-1)"),
         inputs={"x": normal(5, 12, scale=3.0)},
         oracle=log_sum_exp,
+        vary=Vary({"x": ("n", "d")}, edges={"x": (ZEROS, SUBNORMAL, SMALL, NAN)}),
         divergences=(
             Divergence(
                 "gradient-of-large-values",
@@ -142,6 +149,7 @@ ENTRIES = (
         torch=Form(call="x.cumsum(-1)"),
         inputs={"x": normal(5, 12)},
         oracle=scanned,
+        vary=Vary({"x": ("n", 12)}, edges={"x": (ZEROS, SUBNORMAL, SMALL, LARGE, LARGEST)}),
     ),
     Entry(
         "cumprod",
@@ -149,6 +157,7 @@ ENTRIES = (
         torch=Form(call="x.cumprod(-1)"),
         inputs={"x": normal(5, 6)},
         oracle=multiplied,
+        vary=Vary({"x": ("n", 6)}, edges={"x": (LARGE,)}),
     ),
     Entry(
         "argmax-ties",
@@ -157,6 +166,7 @@ ENTRIES = (
         inputs={"x": TIED},
         oracle=lambda a, x: np.argmax(a.data(x), -1),
         gradients=(),
+        vary=Vary({"x": ("n", "d")}, edges={"x": (ZEROS, LARGE, INFINITE)}),
         note="The first of the largest in both; keras.ops.argmax gives int32.",
     ),
     Entry(
@@ -166,6 +176,7 @@ ENTRIES = (
         inputs={"x": TIED},
         oracle=lambda a, x: np.argsort(-a.data(x), -1, kind="stable")[:, :2],
         gradients=(),
+        vary=Vary({"x": ("n", "d")}, {"d": (2, 6)}, {"x": (ZEROS, LARGE, INFINITE)}),
         note="TensorFlow takes the lower index of equals, which torch promises of a stable sort alone.",
         divergences=(
             Divergence(
@@ -185,6 +196,7 @@ ENTRIES = (
         inputs={"x": values(np.arange(200)[None] % 3)},
         oracle=lambda a, x: np.argsort(a.data(x), -1, kind="stable"),
         gradients=(),
+        vary=Vary({"x": ("n", "d")}, {"d": (1, 99)}),
         note="keras.ops.argsort and tf.argsort keep the order of equals; torch unless told does not promise to.",
     ),
     Entry(
@@ -194,6 +206,7 @@ ENTRIES = (
         inputs={"x": normal(5, 12)},
         oracle=lambda a, x: ranked(a, x)[:, ::-1],
         exact=True,
+        vary=Vary({"x": ("n", "d")}),
     ),
     Entry(
         "unique",
@@ -202,6 +215,7 @@ ENTRIES = (
         inputs={"x": values([3, 1, 3, 2, 1], "int64")},
         oracle=lambda a, x: np.unique(x),
         gradients=(),
+        vary=Vary({"x": ("n",)}),
         divergences=(
             Divergence(
                 "order-of-appearance",
@@ -214,11 +228,12 @@ ENTRIES = (
     ),
     Entry(
         "searchsorted",
-        keras=Form(call="keras.ops.cast(keras.ops.searchsorted(edges, x), 'int64')"),
+        keras=Form(call="keras.ops.cast(keras.ops.searchsorted(edges, x), 'int64')", since="3.5"),
         torch=Form(call="torch.searchsorted(edges, x)"),
         inputs={"edges": values([0.0, 1.0, 2.0]), "x": values([-1.0, 0.0, 0.5, 1.0, 2.0, 3.0])},
         oracle=lambda a, edges, x: np.searchsorted(a.data(edges), a.data(x)),
         gradients=(),
+        vary=Vary({"x": ("n",)}, edges={"x": (ZEROS, LARGE, INFINITE)}),
     ),
     Entry(
         "digitize",
@@ -227,6 +242,7 @@ ENTRIES = (
         inputs={"x": values([-1.0, 0.0, 0.5, 1.0, 2.0, 3.0]), "edges": values([0.0, 1.0, 2.0])},
         oracle=lambda a, x, edges: np.digitize(a.data(x), a.data(edges)),
         gradients=(),
+        vary=Vary({"x": ("n",)}, edges={"x": (ZEROS, LARGE, INFINITE)}),
         divergences=(
             Divergence(
                 "bucketize-as-shipped",
@@ -243,6 +259,7 @@ ENTRIES = (
         torch=Form(call="torch.zeros(4, 3).index_add(0, labels, x)"),
         inputs={"x": normal(12, 3), "labels": integers(12, below=3)},
         oracle=lambda a, x, labels: a.constant(np.eye(4)[labels].T) @ x,
+        vary=Vary({"x": ("n", 3), "labels": ("n",)}),
         note="A segment that no row belongs to is 0.",
     ),
     Entry(

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..drawing import normal
 from ..entries import Divergence, Entry, Family, Form
+from ..varying import INFINITE, LARGE, LARGEST, NAN, SMALL, SUBNORMAL, ZEROS, Vary
 
 RATE = 0.25
 KEPT = (0.0, 1 / (1 - RATE), 1 - RATE)
@@ -15,10 +16,10 @@ ALPHA_SCALE = ((1 - RATE) * (1 + RATE * SELU_LOW**2)) ** -0.5
 ALPHA_SHIFT = -ALPHA_SCALE * RATE * SELU_LOW
 
 
-def drawing(name: str, keras: str, torch: str, law: tuple[str, Any], **more: Any) -> Entry:
+def drawing(name: str, keras: str, torch: str, law: tuple[str, Any], since: str = "", **more: Any) -> Entry:
     """The entry of a layer that draws at random in training, given ones or zeros."""
-    settings = {"law": law}
-    return Entry(name, Form(call=keras), Form(call=torch), {}, gradients=(), kind="sample", settings=settings, **more)
+    forms = (Form(call=keras, since=since), Form(call=torch))
+    return Entry(name, *forms, {}, gradients=(), kind="sample", settings={"law": law}, **more)
 
 
 def penalty(name: str, keras: str, torch: str, oracle: Any, **more: Any) -> Entry:
@@ -34,6 +35,7 @@ DRAWING = (
         inputs={"x": normal(4, 6)},
         oracle=lambda a, x: a.minimum(x, float("inf")),
         exact=True,
+        vary=Vary({"x": ("n", "d")}, edges={"x": (ZEROS, SUBNORMAL, SMALL, LARGE, LARGEST)}),
         note="In inference it does nothing. The generators differ: with equal seeds the masks do not agree, and to "
         "compare training step by step, multiply with masks that NumPy has drawn.",
     ),
@@ -78,6 +80,7 @@ DRAWING = (
         "keras.layers.AlphaDropout(0.25, seed=0)(keras.ops.ones((64, 128)), training=True)",
         "nn.AlphaDropout(0.25)(torch.ones(64, 128))",
         ("two_values", (ALPHA_SCALE * SELU_LOW + ALPHA_SHIFT, ALPHA_SCALE + ALPHA_SHIFT, 1 - RATE)),
+        since="3.7",
         note="Keeps mean and variance of what SELU gives (Klambauer et al. 2017).",
     ),
     drawing(
@@ -102,12 +105,14 @@ PENALTIES = (
         "keras.regularizers.L1(0.25)(w)",
         "0.25 * w.abs().sum()",
         lambda a, w: 0.25 * a.sum(a.abs(w), None),
+        vary=Vary({"w": ("rows", "columns")}, edges={"w": (ZEROS, SMALL, LARGE, INFINITE)}),
     ),
     penalty(
         "L2",
         "keras.regularizers.L2(0.25)(w)",
         "0.25 * w.square().sum()",
         lambda a, w: 0.25 * a.sum(w * w, None),
+        vary=Vary({"w": ("rows", "columns")}, edges={"w": (ZEROS, SUBNORMAL, SMALL, LARGE, INFINITE, NAN)}),
         note="The gradient is 2 * 0.25 * w: for the same weight decay, torch's weight_decay is twice Keras's l2.",
         divergences=(
             Divergence(
@@ -125,6 +130,7 @@ PENALTIES = (
         "keras.regularizers.L1L2(0.25, 0.5)(w)",
         "0.25 * w.abs().sum() + 0.5 * w.square().sum()",
         lambda a, w: 0.25 * a.sum(a.abs(w), None) + 0.5 * a.sum(w * w, None),
+        vary=Vary({"w": ("rows", "columns")}, edges={"w": (ZEROS, SMALL, LARGE, INFINITE, NAN)}),
     ),
     penalty(
         "OrthogonalRegularizer",
@@ -147,6 +153,7 @@ PENALTIES = (
         inputs={"x": normal(3, 6)},
         weights={"kernel": normal(6, 4), "bias": normal(4)},
         oracle=lambda a, x, kernel, bias: (x @ kernel + bias, 0.01 * a.sum(kernel * kernel, None)),
+        vary=Vary({"x": ("n", 6)}),
         note="'l2' is L2(0.01). compile and fit add the layers' losses to the loss by themselves; a loop of one's own "
         "must add them, in both frameworks.",
     ),
@@ -189,6 +196,7 @@ CONSTRAINTS = (
         "w.relu()",
         lambda a, w: a.maximum(w, 0.0),
         exact=True,
+        vary=Vary({"w": ("rows", "columns")}, edges={"w": (SMALL, LARGE, LARGEST, INFINITE)}),
     ),
     penalty(
         "MinMaxNorm",

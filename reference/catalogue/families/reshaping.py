@@ -9,6 +9,7 @@ import numpy as np
 from ..drawing import integers, normal, values
 from ..entries import Divergence, Entry, Family, Form
 from ..formulas import windows
+from ..varying import BATCHES, Vary
 
 
 def moving(name: str, keras: str, torch: str, shape: tuple[int, ...], oracle: Any, **more: Any) -> Entry:
@@ -76,6 +77,7 @@ SHAPES = (
         "x.permute(0, 2, 1)",
         (2, 3, 4),
         lambda a, x: x.transpose(0, 2, 1),
+        vary=Vary({"x": ("n", "h", "w")}),
         note="Keras counts from 1 and leaves the batch out.",
     ),
     moving(
@@ -84,6 +86,7 @@ SHAPES = (
         "x[:, None].expand(-1, 3, -1)",
         (2, 4),
         lambda a, x: a.stack([x, x, x], 1),
+        vary=Vary({"x": ("n", "d")}),
     ),
 )
 
@@ -95,6 +98,7 @@ BORDERS = (
         (2, 4, 3),
         lambda a, x: a.pad(x, ((0, 0), (1, 2), (0, 0))),
         channels_first=True,
+        vary=Vary({"x": ("n", "steps", "c")}),
     ),
     moving(
         "ZeroPadding2D",
@@ -103,6 +107,7 @@ BORDERS = (
         (2, 4, 5, 3),
         lambda a, x: a.pad(x, ((0, 0), (1, 2), (3, 0), (0, 0))),
         channels_first=True,
+        vary=Vary({"x": ("n", "h", "w", "c")}),
         note="torch's numbers are left, right, top, bottom: the last axis first.",
     ),
     moving(
@@ -119,6 +124,7 @@ BORDERS = (
         "x[:, 1:-2]",
         (2, 6, 3),
         lambda a, x: x[:, 1:4],
+        vary=BATCHES,
     ),
     moving(
         "Cropping2D",
@@ -127,6 +133,7 @@ BORDERS = (
         (2, 6, 5, 3),
         lambda a, x: x[:, 1:4, 0:4],
         channels_first=True,
+        vary=BATCHES,
         note="Negative padding crops.",
     ),
     moving(
@@ -143,6 +150,7 @@ BORDERS = (
         torch=Form("nn.ReflectionPad2d(2)", channels_first=True),
         inputs={"x": normal(2, 4, 4, 3)},
         oracle=lambda a, x: x[:, [2, 1, 0, 1, 2, 3, 2, 1]][:, :, [2, 1, 0, 1, 2, 3, 2, 1]],
+        vary=Vary({"x": ("n", 4, 4, "c")}),
         note="'reflect' leaves the border out, 'symmetric' repeats it, which torch lacks.",
     ),
 )
@@ -155,6 +163,7 @@ SIZES = (
         (2, 4, 3),
         lambda a, x: repeated(x, 3, 1),
         channels_first=True,
+        vary=Vary({"x": ("n", "steps", "c")}),
     ),
     moving(
         "UpSampling2D",
@@ -163,6 +172,7 @@ SIZES = (
         (2, 3, 4, 3),
         lambda a, x: repeated(x, 2, 1, 2),
         channels_first=True,
+        vary=Vary({"x": ("n", "h", "w", "c")}),
     ),
     moving(
         "UpSampling3D",
@@ -178,6 +188,7 @@ SIZES = (
         torch=Form("nn.Upsample(scale_factor=2, mode='bilinear')", shipped={"mode": "nearest"}, channels_first=True),
         inputs={"x": normal(2, 3, 4, 3)},
         oracle=bilinear,
+        vary=Vary({"x": ("n", "h", "w", "c")}),
         divergences=(
             Divergence(
                 "align_corners",
@@ -209,6 +220,7 @@ SIZES = (
         inputs={"x": normal(2, 3, 2, 12)},
         oracle=lambda a, x: depth_to_space(x),
         exact=True,
+        vary=Vary({"x": ("n", "h", "w", 12)}),
         note="Keras has no layer of it.",
         divergences=(
             Divergence(
@@ -269,6 +281,7 @@ ENCODINGS = (
         oracle=lambda a, indices: a.constant(np.eye(6)[indices]),
         exact=True,
         gradients=(),
+        vary=Vary({"indices": ("n",)}),
         note="F.one_hot gives int64.",
     ),
     Entry(
@@ -279,6 +292,7 @@ ENCODINGS = (
         oracle=lambda a, indices: a.constant(np.eye(6)[indices].max(1)),
         exact=True,
         gradients=(),
+        vary=Vary({"indices": ("n", "d")}),
     ),
     Entry(
         "CategoryEncoding-count",
@@ -288,6 +302,7 @@ ENCODINGS = (
         oracle=lambda a, indices: a.constant(np.eye(6)[indices].sum(1)),
         exact=True,
         gradients=(),
+        vary=Vary({"indices": ("n", "d")}),
     ),
     Entry(
         "Discretization",
@@ -296,6 +311,7 @@ ENCODINGS = (
         inputs={"x": values([[-2.0, -1.0, -0.5, 0.0], [0.25, 0.5, 0.75, 3.0]])},
         oracle=lambda a, x: np.digitize(a.data(x), [-1.0, 0.0, 0.5]),
         gradients=(),
+        vary=Vary({"x": ("n", "d")}),
         note="torch.bucketize gives int64 unless told out_int32=True.",
         divergences=(
             Divergence(

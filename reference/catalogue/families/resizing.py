@@ -9,6 +9,7 @@ import numpy as np
 
 from ..drawing import uniform
 from ..entries import Divergence, Entry, Family, Form
+from ..varying import BATCHES, Vary
 
 IMAGES = {"x": uniform(2, 12, 9, 3, high=255.0)}
 Filter = Callable[[np.ndarray], np.ndarray]
@@ -90,6 +91,7 @@ ENTRIES = (
         lambda a, x: resized(a, x, 7, 4, triangle, antialias=False),
         keras_shipped={"antialias": False},
         torch_shipped={"antialias": True},
+        vary=Vary({"x": ("n", "h", "w", "c")}, {"h": (4, 14), "w": (4, 14)}),
         divergences=(
             Divergence(
                 "as-shipped",
@@ -105,12 +107,14 @@ ENTRIES = (
         "tf.image.resize(x, (7, 4), antialias=True)",
         "transforms.functional.resize(x, [7, 4], antialias=True)",
         lambda a, x: resized(a, x, 7, 4, triangle),
+        vary=Vary({"x": ("n", "h", "w", "c")}, {"h": (4, 14), "w": (4, 14)}),
     ),
     resize(
         "resize-bilinear-larger",
         "tf.image.resize(x, (17, 14))",
         "F.interpolate(x, (17, 14), mode='bilinear')",
         lambda a, x: resized(a, x, 17, 14, triangle, antialias=False),
+        vary=Vary({"x": ("n", "h", "w", "c")}, {"h": (4, 14), "w": (4, 14)}),
         note="Both take pixels for squares with centres (half-pixel centres, align_corners=False).",
         divergences=(
             Divergence(
@@ -129,6 +133,7 @@ ENTRIES = (
         lambda a, x: corners(a, x, 17, 14),
         keras_shipped={"align_corners": False},
         torch_shipped={"align_corners": None},
+        vary=Vary({"x": ("n", "h", "w", "c")}, {"h": (4, 14), "w": (4, 14)}),
     ),
     resize(
         "resize-nearest",
@@ -136,6 +141,7 @@ ENTRIES = (
         "F.interpolate(x, (7, 4), mode='nearest-exact')",
         lambda a, x: nearest(a, x, 7, 4),
         exact=True,
+        vary=Vary({"x": ("n", "h", "w", "c")}, {"h": (4, 14), "w": (4, 14)}),
         divergences=(
             Divergence(
                 "nearest",
@@ -151,6 +157,7 @@ ENTRIES = (
         "tf.image.resize(x, (7, 4), method='bicubic', antialias=True)",
         "F.interpolate(x, (7, 4), mode='bicubic', antialias=True)",
         lambda a, x: resized(a, x, 7, 4, cubic),
+        vary=Vary({"x": ("n", "h", "w", "c")}, {"h": (4, 14), "w": (4, 14)}),
         divergences=(
             Divergence(
                 "without-antialias",
@@ -167,6 +174,7 @@ ENTRIES = (
         "tf.image.resize(x, (4, 3), method='area')",
         "F.interpolate(x, (4, 3), mode='area')",
         lambda a, x: resized(a, x, 4, 3, box),
+        vary=BATCHES,
         note="The mean of what becomes a pixel, where that is a whole number of pixels.",
         divergences=(
             Divergence(
@@ -186,6 +194,7 @@ ENTRIES = (
         inputs=IMAGES,
         oracle=lambda a, x: resized(a, x, 7, 4, triangle, antialias=False),
         gradients=(),
+        vary=Vary({"x": ("n", "h", "w", "c")}, {"h": (4, 14), "w": (4, 14)}),
         divergences=(
             Divergence(
                 "one-number",

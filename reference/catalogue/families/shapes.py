@@ -8,6 +8,7 @@ import numpy as np
 
 from ..drawing import normal, values
 from ..entries import Divergence, Entry, Family, Form
+from ..varying import Vary
 
 X = {"x": normal(2, 6)}
 INF = float("inf")
@@ -43,6 +44,7 @@ ENTRIES = (
         "torch.chunk(x, 3, dim=-1)",
         lambda a, x: (x[:, 0:2], x[:, 2:4], x[:, 4:6]),
         gradients=(),
+        vary=Vary({"x": ("n", 6)}),
         divergences=(
             Divergence(
                 "torch.split",
@@ -59,6 +61,7 @@ ENTRIES = (
         "x.permute(2, 1, 0)",
         lambda a, x: x.transpose(2, 1, 0),
         inputs={"x": normal(2, 3, 4)},
+        vary=Vary({"x": ("n", "h", "w")}),
         note="Without axes Keras and TensorFlow reverse all of them.",
         divergences=(
             Divergence(
@@ -76,6 +79,7 @@ ENTRIES = (
         "x.argmax()",
         lambda a, x: np.argmax(a.data(x)),
         gradients=(),
+        vary=Vary({"x": ("n", "d")}),
         note="Of the flattened array.",
         divergences=(
             Divergence(
@@ -141,6 +145,7 @@ ENTRIES = (
         "keras.ops.tril(x) + keras.ops.triu(x, k=1)",
         "x.tril() + x.triu(diagonal=1)",
         lambda a, x: 1.0 * x,
+        vary=Vary({"x": ("n", "d")}),
     ),
     arranged(
         "space-to-depth",
@@ -172,6 +177,7 @@ ENTRIES = (
         torch=Form(call="torch.einsum('bij,bjk->bik', x, y)"),
         inputs={"x": normal(2, 3, 4), "y": normal(2, 4, 5)},
         oracle=lambda a, x, y: x @ y,
+        vary=Vary({"x": ("n", "rows", 4), "y": ("n", 4, "columns")}),
     ),
     Entry(
         "matmul-float16",

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..drawing import Draw, images, normal, uniform
 from ..entries import Divergence, Entry, Family, Form
+from ..varying import BATCHES, Vary
 
 IMAGES = {"x": uniform(2, 8, 6, 3)}
 MEAN = [0.25, 0.5, 0.125]
@@ -44,6 +45,7 @@ ENTRIES = (
         inputs={"x": images(2, 6, 5, 3)},
         oracle=lambda a, x: a.constant(x) / 255.0,
         gradients=(),
+        vary=Vary({"x": ("n", "h", "w", 3)}),
         note="Keras multiplies by 1/255 rounded to float32, torch divides: the last bit differs for some levels.",
         divergences=(
             Divergence(
@@ -62,6 +64,7 @@ ENTRIES = (
         inputs=IMAGES,
         oracle=lambda a, x: (x - 0.5) / 0.5,
         gradients=(),
+        vary=Vary({"x": ("n", "h", "w", 3)}),
     ),
     Entry(
         "Normalization",
@@ -70,6 +73,7 @@ ENTRIES = (
         inputs=IMAGES,
         oracle=lambda a, x: (x - np.asarray(MEAN)) / np.asarray(DEVIATION),
         gradients=(),
+        vary=Vary({"x": ("n", "h", "w", 3)}),
         divergences=(
             Divergence(
                 "variance-for-deviation",
@@ -102,6 +106,7 @@ ENTRIES = (
         "tf.image.per_image_standardization(x)",
         "(x - x.mean((1, 2, 3), keepdim=True)) / x.std((1, 2, 3), correction=0, keepdim=True)",
         standardised,
+        vary=BATCHES,
         note="TensorFlow's deviation is at least 1 / sqrt(pixels), for images of one colour.",
     ),
     of_images(
@@ -110,6 +115,7 @@ ENTRIES = (
         "transforms.functional.normalize(x / 255, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])",
         lambda a, x: (x / 255.0 - np.asarray([0.485, 0.456, 0.406])) / np.asarray([0.229, 0.224, 0.225]),
         inputs={"x": uniform(2, 8, 6, 3, high=255.0)},
+        vary=Vary({"x": ("n", "h", "w", 3)}),
         note="Which mode a model of keras.applications wants is its own module's preprocess_input.",
         divergences=(
             Divergence(
@@ -144,6 +150,7 @@ ENTRIES = (
         "transforms.functional.horizontal_flip(x)",
         lambda a, x: x[:, :, ::-1],
         exact=True,
+        vary=Vary({"x": ("n", "h", "w", 3)}),
     ),
     of_images(
         "flip-up-down",
@@ -151,6 +158,7 @@ ENTRIES = (
         "transforms.functional.vertical_flip(x)",
         lambda a, x: x[:, ::-1],
         exact=True,
+        vary=Vary({"x": ("n", "h", "w", 3)}),
     ),
     of_images(
         "rotate-90",
@@ -158,6 +166,7 @@ ENTRIES = (
         "torch.rot90(x, 1, (-2, -1))",
         lambda a, x: x.transpose(0, 2, 1, 3)[:, ::-1],
         exact=True,
+        vary=Vary({"x": ("n", "h", "w", 3)}),
         note="Against the clock in both, as transforms.functional.rotate(x, 90).",
     ),
     of_images(
@@ -166,6 +175,7 @@ ENTRIES = (
         "transforms.functional.crop(x, 1, 2, 4, 3)",
         lambda a, x: x[:, 1:5, 2:5],
         exact=True,
+        vary=Vary({"x": ("n", 8, 6, 3)}),
         note="Both: top, left, height, width.",
     ),
     Entry(
@@ -176,6 +186,7 @@ ENTRIES = (
         oracle=lambda a, x: x[:, 2:6, 1:5],
         gradients=(),
         exact=True,
+        vary=Vary({"x": ("n", 8, 6, 3)}),
         divergences=(
             Divergence(
                 "odd-margin",
@@ -192,6 +203,7 @@ ENTRIES = (
         "transforms.functional.pad(x, [3, 1, 4, 2])",
         lambda a, x: a.pad(x, ((0, 0), (1, 2), (3, 4), (0, 0))),
         exact=True,
+        vary=Vary({"x": ("n", "h", "w", 3)}),
         note="torchvision counts left, top, right, bottom; F.pad starts with the last axis: left, right, top, bottom.",
         divergences=(
             Divergence(

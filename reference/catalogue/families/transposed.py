@@ -7,6 +7,7 @@ from typing import Any
 from ..drawing import normal
 from ..entries import Divergence, Entry, Family, Form
 from ..formulas import transposed
+from ..varying import BATCHES
 
 MAPPED = {"weight": "kernel.transpose(3, 2, 0, 1)", "bias": "bias"}
 MAPPED_1D = {"weight": "kernel.transpose(2, 1, 0)", "bias": "bias"}
@@ -32,6 +33,7 @@ ENTRIES = (
         weights=weights(3, 3, 4, 3),
         oracle=lambda a, x, kernel, bias: transposed(a, x, kernel, 2, 0, (9, 11)) + bias,
         compiled=True,
+        vary=BATCHES,
         note="Keras's kernels are height, width, out, in; torch's in, out, height, width.",
     ),
     Entry(
@@ -41,6 +43,7 @@ ENTRIES = (
         inputs={"x": normal(2, 4, 5, 3)},
         weights=weights(4, 4, 4, 3),
         oracle=lambda a, x, kernel, bias: transposed(a, x, kernel, 2, 1, (8, 10)) + bias,
+        vary=BATCHES,
         note="Keras cuts the full output to n * stride. Where kernel - stride is even, torch's padding is half of it.",
     ),
     Entry(
@@ -50,6 +53,7 @@ ENTRIES = (
         inputs={"x": normal(2, 4, 5, 3)},
         weights=weights(3, 3, 4, 3),
         oracle=lambda a, x, kernel, bias: transposed(a, x, kernel, 2, 0, (8, 10)) + bias,
+        vary=BATCHES,
         note="Where kernel - stride is odd, Keras cuts one more behind than before. Slice torch's full output.",
         divergences=(
             Divergence(
@@ -68,6 +72,7 @@ ENTRIES = (
         inputs={"x": normal(2, 4, 5, 3)},
         weights=weights(5, 5, 4, 3),
         oracle=lambda a, x, kernel, bias: transposed(a, x, kernel, 2, 1, (8, 10)) + bias,
+        vary=BATCHES,
     ),
     Entry(
         "Conv2DTranspose-window-below-stride",
@@ -76,15 +81,17 @@ ENTRIES = (
         inputs={"x": normal(2, 3, 4, 3)},
         weights=weights(2, 2, 4, 3),
         oracle=lambda a, x, kernel, bias: transposed(a, x, kernel, 3, 0, (9, 12)) + bias,
+        vary=BATCHES,
         note="Keras makes n * stride even where the last pixels get nothing but the bias.",
     ),
     Entry(
         "Conv2DTranspose-output_padding",
-        keras=Form("keras.layers.Conv2DTranspose(4, 3, strides=2, padding='same', output_padding=0)"),
+        keras=Form("keras.layers.Conv2DTranspose(4, 3, strides=2, padding='same', output_padding=0)", since="3.11"),
         torch=first("nn.ConvTranspose2d(3, 4, 3, stride=2, padding=1)"),
         inputs={"x": normal(2, 4, 5, 3)},
         weights=weights(3, 3, 4, 3),
         oracle=lambda a, x, kernel, bias: transposed(a, x, kernel, 2, 1, (7, 9)) + bias,
+        vary=BATCHES,
         note="With output_padding=0 'same' cuts kernel // 2 on both sides, as torch's padding does; None, the "
         "default, cuts to n * stride.",
         divergences=(
@@ -105,6 +112,7 @@ ENTRIES = (
         inputs={"x": normal(2, 4, 5, 3)},
         weights=weights(3, 3, 4, 3),
         oracle=lambda a, x, kernel, bias: transposed(a, x, kernel, 1, 0, (8, 9), dilation=2) + bias,
+        vary=BATCHES,
     ),
     Entry(
         "Conv1DTranspose",
@@ -113,6 +121,7 @@ ENTRIES = (
         inputs={"x": normal(2, 6, 3)},
         weights=weights(4, 4, 3),
         oracle=lambda a, x, kernel, bias: transposed(a, x, kernel, 2, 1, (12,)) + bias,
+        vary=BATCHES,
     ),
     Entry(
         "Conv3DTranspose",
@@ -121,6 +130,7 @@ ENTRIES = (
         inputs={"x": normal(2, 3, 2, 3, 2)},
         weights=weights(2, 2, 2, 3, 2),
         oracle=lambda a, x, kernel, bias: transposed(a, x, kernel, 2, 0, (6, 4, 6)) + bias,
+        vary=BATCHES,
     ),
 )
 
