@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from conformance.catalogue.measured import EntryMeasured
@@ -58,6 +61,14 @@ def test_one_entry_is_printed_whole_and_the_others_are_named_in_a_line(capsys: p
 def test_one_entry_alone_names_no_others(capsys: pytest.CaptureFixture[str]) -> None:
     explain("Dense-rank-3")
     assert "also:" not in capsys.readouterr().out
+
+
+def test_it_needs_no_hypothesis() -> None:
+    code = (
+        "import sys; sys.modules['hypothesis'] = None; from conformance.commands.explain import explain; explain('GRU')"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_an_unknown_component_is_refused_with_the_nearest_names() -> None:

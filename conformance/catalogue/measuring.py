@@ -12,7 +12,6 @@ from conformance import ledger
 from conformance.catalogue import NAME, WORKLOAD
 from conformance.catalogue.cases import EntryCase, entry_case
 from conformance.catalogue.divergences import ledger_entries
-from conformance.catalogue.examples import drawn_examples
 from conformance.checks import Check
 from conformance.collector import DRAWING
 from conformance.contracts import catalogue as contracts
@@ -40,8 +39,10 @@ class Measurement:
 def measure(families: Sequence[Family]) -> Measurement:
     """Observe the families in both frameworks and by their formulas, and judge every entry.
 
-    Raises WorkerFailed where a framework cannot be started or dies.
+    Raises WorkerFailed where a framework cannot be started or dies, ModuleNotFoundError without hypothesis.
     """
+    from conformance.catalogue.examples import drawn_examples  # hypothesis, which reading the figures does not need
+
     versions: dict[str, str] = {}
     drawn = {
         family.name: Observation(_key("oracle", DRAWING, family), {}, drawn_examples(family)) for family in families
