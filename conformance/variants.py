@@ -14,7 +14,8 @@ class Variant:
     `examples` limits a variant that is too slow for an epoch; `counterpart` names the variant of the same
     framework whose weights it must reproduce to the bit, where the mathematics is done in the same order;
     `reports_steps` says whether it tells the loss of every step; `epoch_means`, whether the
-    loss it tells of an epoch is the mean over examples; `records`, when its weights can be seen: after
+    loss it tells of an epoch is the mean over examples; `sums_in_float32`, whether it takes that mean in float32,
+    as Keras does, and not in Python's numbers; `records`, when its weights can be seen: after
     `steps`, `epochs`, or at the `end`.
     """
 
@@ -26,6 +27,7 @@ class Variant:
     counterpart: str | None = None
     reports_steps: bool = True
     epoch_means: bool = True
+    sums_in_float32: bool = False
     records: str = "steps"
     full: bool = False
 
@@ -61,19 +63,19 @@ def doubling(last: int) -> list[int]:
 
 TRAIN = (
     Variant("tape", "tensorflow", complete=True),
-    Variant("fit", "tensorflow", counterpart="tape", reports_steps=False),
-    Variant("train_step", "tensorflow", counterpart="tape"),
+    Variant("fit", "tensorflow", counterpart="tape", reports_steps=False, sums_in_float32=True),
+    Variant("train_step", "tensorflow", counterpart="tape", sums_in_float32=True),
     Variant("eager", "tensorflow", examples=64 * 64),
     Variant("epoch_graph", "tensorflow", records="epochs"),
     Variant("epoch_xla", "tensorflow", records="epochs"),
     Variant("tape", "tensorflow", preprocessing="inside"),
-    Variant("tutorial", "tensorflow", reports_steps=False, records="end"),
+    Variant("tutorial", "tensorflow", reports_steps=False, sums_in_float32=True, records="end"),
     Variant("tensors", "pytorch", complete=True),
     Variant("loader", "pytorch", counterpart="tensors"),
     Variant("compiled", "pytorch"),
     Variant("tensors", "pytorch", preprocessing="inside"),
     Variant("tutorial", "pytorch", epoch_means=False, records="end"),
-    Variant("float32", "numpy", complete=True),
+    Variant("float32", "numpy", complete=True, sums_in_float32=True),
 )
 FULL = tuple(
     Variant(**{**vars(variant), "full": True}) for variant in TRAIN if not variant.complete and variant.examples is None
@@ -83,6 +85,7 @@ EVALUATE = {
     "pytorch": ("image_by_image", "batched"),
     "numpy": ("batched",),
 }
+EVALUATE_SUMS_IN_FLOAT32 = ("evaluate",)
 FASTEST = {"tensorflow": "epoch_graph", "pytorch": "tensors", "numpy": "float32"}
 # The many native runs take the first of these that can run: torch.compile needs a C++ compiler.
 NATIVE = {"tensorflow": ("epoch_graph",), "pytorch": ("compiled", "tensors"), "numpy": ("float32",)}

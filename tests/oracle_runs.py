@@ -20,11 +20,11 @@ IMAGES = 500  # of the test images
 
 
 @cache
-def mnist() -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float32]]:
-    """All training inputs, their labels, and the inputs of the first test images."""
+def mnist() -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8]]:
+    """All training inputs and their labels, and those of the first test images."""
     images, labels = data.load("mnist", DIRECTORY, "train")
-    test_images, _ = data.load("mnist", DIRECTORY, "test")
-    return data.preprocess(images), labels, data.preprocess(test_images[:IMAGES])
+    test_images, test_labels = data.load("mnist", DIRECTORY, "test")
+    return data.preprocess(images), labels, data.preprocess(test_images[:IMAGES]), test_labels[:IMAGES]
 
 
 def recorded(steps: int) -> list[int]:
@@ -34,13 +34,14 @@ def recorded(steps: int) -> list[int]:
 
 def arguments(seed: int, steps: int, workload: Workload = MNIST_MLP) -> dict[str, Any]:
     """What a run from the initial weights of this seed takes."""
-    inputs, labels, test_inputs = mnist()
+    inputs, labels, test_inputs, test_labels = mnist()
     return {
         "workload": workload,
         "inputs": inputs,
         "targets": labels,
         "initial_weights": draw(workload, seed),
         "test_inputs": test_inputs,
+        "test_targets": test_labels,
         "steps": steps,
         "record_steps": recorded(steps),
     }

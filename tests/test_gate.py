@@ -62,6 +62,7 @@ def test_equal_sides_are_identical(gate: Gate) -> None:
     assert run.exit_status == 3  # a part of a gate permits no upgrade
 
 
+@pytest.mark.full
 def test_checkpoints_travel_both_ways(gate: Gate) -> None:
     run = gate("model/checkpoint")
     assert run.verdict is Verdict.IDENTICAL
@@ -98,6 +99,7 @@ def test_a_planted_fault_fails_at_its_step(gate: Gate, tmp_path: Path, framework
     assert not any(subjects[0] == f"{framework}@baseline" for subjects in failed), "the baseline is blameless"
 
 
+@pytest.mark.full
 def test_an_exception_on_one_side_is_a_break(gate: Gate, tmp_path: Path) -> None:
     run = gate("objective", PYTHONPATH=str(plant(tmp_path, RAISE)))
     failed = [check for check in run.checks if check.failed]

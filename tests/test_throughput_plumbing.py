@@ -205,6 +205,7 @@ def _pytest(*arguments: str, python_path: Path | None = None) -> subprocess.Comp
     return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.full
 def test_the_table_shows_the_workers_seconds_and_no_others(tmp_path: Path) -> None:
     table, kept, report = tmp_path / "table.json", tmp_path / "kept", tmp_path / "report"
     ran = _pytest(
@@ -237,6 +238,7 @@ def test_plain_pytest_skips_timing_and_says_why() -> None:
     assert f"{ITEMS} skipped" in ran.stdout
 
 
+@pytest.mark.full
 def test_xdist_deselects_timing_and_counts_it() -> None:
     ran = _pytest("-n", "1")
     assert ran.returncode == pytest.ExitCode.NO_TESTS_COLLECTED, ran.stdout + ran.stderr

@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.skipif(find_spec("torch") is None, reason="the toy is written for PyTorch")
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.skipif(find_spec("torch") is None, reason="the toy is written for PyTorch"),
+]
 
 ROOT = Path(__file__).resolve().parents[1]
 # Everything but what takes a compiler, a DataLoader or 22 seeds.

@@ -16,6 +16,9 @@ from conformance.judge import exact, rounding, self_consistency
 from conformance.judge.comparison import Comparison, broken
 from conformance.observations import Observation
 
+SUMMED_IN_FLOAT32 = "/summed_in_float32"
+"""Of the name that a mean loss has in the oracle where its sum over batches rounds as well."""
+
 
 def file(case: Case, step: Step, contract: str, kind: Kind, comparison: Comparison, **details: Any) -> Check:
     """The check of one comparison. Where something is outside its allowance, the check names the first such place."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from conformance.cases import Case
 from conformance.checks import Check, Kind, Step, Where
-from conformance.contracts.filing import exactly, file, holds, over_time, rounded
+from conformance.contracts.filing import SUMMED_IN_FLOAT32, exactly, file, holds, over_time, rounded
 from conformance.judge import exact, rounding
 from conformance.judge.comparison import broken
 from conformance.observations import Observation, as_float
@@ -25,7 +25,9 @@ def losses(case: Case, observed: Observation, other: Observation, oracle: Observ
         names.append("train/epoch_losses")
     for name in names:
         length = variant.steps(case.workload) if name == "train/losses" else variant.epochs(case.workload)
-        yield rounded(case, Step.TRAIN, name, observed, other, oracle, length=length)
+        summed = f"{name}{SUMMED_IN_FLOAT32}"
+        source = summed if variant.sums_in_float32 and summed in oracle.tensors else name
+        yield rounded(case, Step.TRAIN, name, observed, other, oracle, oracle_name=source, length=length)
 
 
 def weights(case: Case, observed: Observation, other: Observation, oracle: Observation) -> Iterator[Check]:

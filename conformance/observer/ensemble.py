@@ -24,6 +24,7 @@ def observe(
         train.targets[: workload.train_examples],
         tensors,
         test.inputs,
+        test.targets,
         members=arguments["members"],
         seed=arguments["seed"],
         steps=arguments["steps"],

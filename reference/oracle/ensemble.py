@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
@@ -14,7 +14,11 @@ from reference.workloads import Workload
 
 OnSteps = Callable[[int], None]
 
-SERIES = ("train/losses", "train/epoch_losses")
+SUMMED_IN_FLOAT32 = "/summed_in_float32"
+"""Of the name of a mean loss whose sum over batches rounds as well: Keras sums so, a loop in Python does not."""
+
+EPOCH_LOSSES = ("train/epoch_losses", f"train/epoch_losses{SUMMED_IN_FLOAT32}")
+SERIES = ("train/losses", *EPOCH_LOSSES)
 FIRST_UPDATE_GROUPS = 4
 
 
@@ -24,6 +28,7 @@ def run(
     targets: np.ndarray,
     initial_weights: Mapping[str, np.ndarray],
     test_inputs: np.ndarray,
+    test_targets: np.ndarray,
     members: int = 16,
     seed: int = 0,
     steps: int | None = None,
@@ -32,21 +37,20 @@ def run(
 ) -> dict[str, np.ndarray]:
     """Train in float64, then in `members` randomly rounded float32 calculations side by side.
 
-    `inputs` are float32 (n, pixels), `targets` integers (n,), `initial_weights` float32 under the workload's
-    names. `steps` is the number of updates (default: all of the workload's), `record_steps` those after
-    which the weights are kept. `on_steps(step)` is called after each update of the members.
+    `inputs` are float32 (n, pixels), `targets` integers (n,), likewise those of the test; `initial_weights` float32
+    under the workload's names. `steps` is the number of updates (default: all of the workload's), `record_steps`
+    those after which the weights are kept. `on_steps(step)` is called after each update of the members.
 
     For each tensor T (float64; names as in `observe`) there is `deviation/T`, the largest absolute difference
-    of each member from T, (members,) or for the series `train/losses` and `train/epoch_losses`
-    (members, length); and, but for series, `exact/T`, bool, of T's shape, True where no member differs at
-    all: there rounding makes no difference.
+    of each member from T, (members,) or for `SERIES` (members, length); and, but for series, `exact/T`, bool, of
+    T's shape, True where no member differs at all: there rounding makes no difference.
 
     The first update is made by four times as many members, because a maximum over few is uncertain and there
     is no earlier step to go by: `objective/...` and the weights after step 1 have (4 * members,) deviations,
     and each member's deviation of the first loss is the largest of four.
     """
     start = (workload, inputs, targets, initial_weights)
-    training = (*start, test_inputs, steps, record_steps)
+    training = (*start, test_inputs, test_targets, steps, record_steps)
     oracle = observe(EXACT, *training)
     spread = {
         **observe_training(RandomRounding(members, seed), *training, on_steps),
@@ -78,6 +82,7 @@ def observe(
     targets: np.ndarray,
     initial_weights: Mapping[str, np.ndarray],
     test_inputs: np.ndarray,
+    test_targets: np.ndarray,
     steps: int | None = None,
     record_steps: Collection[int] = (),
 ) -> dict[str, Array]:
@@ -86,7 +91,7 @@ def observe(
     return {
         **observe_model(arithmetic, workload, initial_weights, test_inputs),
         **observe_objective(arithmetic, *start),
-        **observe_training(arithmetic, *start, test_inputs, steps, record_steps),
+        **observe_training(arithmetic, *start, test_inputs, test_targets, steps, record_steps),
     }
 
 
@@ -129,36 +134,57 @@ def observe_training(
     targets: np.ndarray,
     initial_weights: Mapping[str, np.ndarray],
     test_inputs: np.ndarray,
+    test_targets: np.ndarray,
     steps: int | None = None,
     record_steps: Collection[int] = (),
     on_steps: OnSteps | None = None,
 ) -> dict[str, Array]:
     """`train/losses` (steps,), `train/epoch_losses` (whole epochs,), and what the training leads to.
 
-    That is `train/weights/<step:06d>/<parameter>`, and `evaluate/logits` of the test images from the last
-    weights.
+    That is `train/weights/<step:06d>/<parameter>`, and from the last weights `evaluate/logits` and `evaluate/loss`
+    of the test images. The mean losses are there twice, see `SUMMED_IN_FLOAT32`.
     """
     network = _network(arithmetic, workload, initial_weights)
     tensors: dict[str, Array] = {}
-    losses, epoch_losses = [], []
+    losses: list[Array] = []
     counts: list[int] = []
+    epoch_losses: dict[str, list[Array]] = {}
     updates = islice(_updates(network, inputs, targets), steps or workload.steps)
     for step, (loss, count) in enumerate(updates, 1):
         losses.append(loss)
         counts.append(count)
         if step % workload.steps_per_epoch == 0:
             epoch = slice(-workload.steps_per_epoch, None)
-            epoch_losses.append(train.epoch_mean(arithmetic, losses[epoch], counts[epoch]))
+            for name, mean in _means(arithmetic, EPOCH_LOSSES[0], losses[epoch], counts[epoch]).items():
+                epoch_losses.setdefault(name, []).append(mean)
         if step in record_steps:
             weights = network.weights.items()
             tensors.update({f"train/weights/{step:06d}/{name}": values for name, values in weights})
         if on_steps is not None:
             on_steps(step)
     tensors["train/losses"] = np.stack(losses, axis=-1)
-    if epoch_losses:
-        tensors["train/epoch_losses"] = np.stack(epoch_losses, axis=-1)
-    tensors["evaluate/logits"] = models.logits(network, test_inputs)
-    return tensors
+    tensors.update({name: np.stack(means, axis=-1) for name, means in epoch_losses.items()})
+    logits = models.logits(network, test_inputs)
+    return {**tensors, "evaluate/logits": logits, **_test_loss(network, logits, test_targets)}
+
+
+def _test_loss(network: models.Model, logits: Array, targets: np.ndarray) -> dict[str, Array]:
+    """`evaluate/loss`, the mean over the test images, taken batch by batch."""
+    loss_function, size = objective.build_loss(network.workload), network.workload.batch_size
+    losses, counts = [], []
+    for start in range(0, len(targets), size):
+        batch = slice(start, start + size)
+        losses.append(loss_function(network.arithmetic, logits[..., batch, :], targets[batch])[0])
+        counts.append(len(targets[batch]))
+    return _means(network.arithmetic, "evaluate/loss", losses, counts)
+
+
+def _means(arithmetic: Arithmetic, name: str, losses: Sequence[Array], counts: Sequence[int]) -> dict[str, Array]:
+    """The mean loss per example, summed in float64 and in the arithmetic."""
+    return {
+        name: train.epoch_mean(EXACT, losses, counts),
+        f"{name}{SUMMED_IN_FLOAT32}": train.epoch_mean(arithmetic, losses, counts),
+    }
 
 
 def _network(arithmetic: Arithmetic, workload: Workload, initial_weights: Mapping[str, np.ndarray]) -> models.Model:
