@@ -37,6 +37,7 @@ class Observer:
     ) -> None:
         self._on_done = on_done
         self._stop = threading.Event()
+        self._threads: set[threading.Thread] = set()
         named = {workload.name: workload for workload in workloads}
         self.records = {name: Records() for name in subjects}
         self._collectors: dict[str, Collector] = {}
@@ -60,6 +61,8 @@ class Observer:
             raise
         finally:
             pool.shutdown(cancel_futures=True)
+            for thread in tuple(self._threads):  # the pool forgets one in whose start an interrupt falls
+                thread.join()
 
     def close(self) -> None:
         """End all workers."""
@@ -68,6 +71,7 @@ class Observer:
 
     def _follow(self, name: str, plan: Sequence[Key]) -> None:
         """Observe one by one. Where a framework does not even import, nothing more of it is tried."""
+        self._threads.add(threading.current_thread())
         for key in plan:
             if self._stop.is_set():
                 return
