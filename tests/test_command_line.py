@@ -267,6 +267,7 @@ def test_a_run_that_compares_nothing_is_no_pass_and_leaves_no_old_verdict(tmp_pa
     assert not (tmp_path / "report" / "verdict.json").exists()
 
 
+@pytest.mark.full
 @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 3), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"])
 def test_ctrl_c_and_sigterm_in_a_run_leave_no_process_and_no_file(

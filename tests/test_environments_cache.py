@@ -143,6 +143,7 @@ def test_an_environment_whose_python_is_gone_is_built_anew(options: Options) -> 
     assert build(lock).built
 
 
+@pytest.mark.full
 def test_two_processes_share_one_build(options: Options, index: str) -> None:
     code = (
         "import sys\n"

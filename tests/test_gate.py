@@ -149,6 +149,7 @@ def test_words_that_make_no_side() -> None:
         run_gate(Request(SideRequest("numpy==2.0"), SideRequest(HERE)), quiet())
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_ctrl_c_and_sigterm_leave_no_process_and_no_file(tmp_path: Path, number: signal.Signals, status: int) -> None:
     mark = f"mark-{uuid.uuid4()}"

@@ -184,6 +184,7 @@ def stalling(tmp_path: Path) -> Iterator[Index]:
         thread.join()
 
 
+@pytest.mark.full
 @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_build_leaves_no_process_and_no_file(

@@ -568,7 +568,7 @@ def test_xdist_gathers_the_checks_of_all_processes(suite: Suite) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
-@pytest.mark.parametrize("options", [[], ["-n", "1"]], ids=["alone", "xdist"])
+@pytest.mark.parametrize("options", [[], pytest.param(["-n", "1"], marks=pytest.mark.full)], ids=["alone", "xdist"])
 @pytest.mark.parametrize(
     ("number", "status"),
     [(signal.SIGINT, pytest.ExitCode.INTERRUPTED), (signal.SIGTERM, 143)],

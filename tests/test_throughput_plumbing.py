@@ -254,6 +254,7 @@ def test_timing_in_several_processes_is_refused() -> None:
     assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("error", "outcome", "reason"),
     [
@@ -269,6 +270,7 @@ def test_a_framework_that_cannot_be_timed_is_one_outcome(tmp_path: Path, error: 
     assert " error" not in ran.stdout.splitlines()[-1]
 
 
+@pytest.mark.full
 def test_an_interrupt_ends_timing_without_a_traceback(tmp_path: Path) -> None:
     plugin = (
         "from conformance.worker import Worker\n"
