@@ -52,7 +52,7 @@ def test_first_place_count_and_size_are_told() -> None:
     wrong[[777, 5]] = [0, 9]
     result = compare("data/train/labels", wrong, labels)
     assert result.verdict is Verdict.BREAK
-    assert result.measured == 7
+    assert (result.measured, result.allowed) == (7, 0)
     assert result.where is not None
     assert (result.where.index, result.where.value, result.where.other) == ((5,), 9.0, 5.0)
     assert result.reason == "data/train/labels: 2 of 60000 elements differ, the first at (5,)"
@@ -97,6 +97,13 @@ def test_non_finite_values_are_told_by_name() -> None:
     assert result.where is not None
     assert (result.where.value, result.where.other) == ("nan", "inf")
     assert result.measured is None
+
+
+def test_a_negative_zero_is_spelt_out() -> None:
+    result = compare("x", np.array([0.0]), np.array([-0.0]))
+    assert result.where is not None
+    assert (result.where.value, result.where.other) == (0.0, "-0.0")
+    assert result.measured == 0
 
 
 def test_scalars_and_lists_are_compared_too() -> None:
