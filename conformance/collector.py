@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -41,12 +42,14 @@ class Collector:
         subjects: Mapping[tuple[str, str], Subject],
         workloads: Mapping[str, Workload],
         data_source: str = "embedded",
+        stop: threading.Event | None = None,
     ) -> None:
         self.directory = directory
         self._code = code
         self._subjects = subjects
         self._workloads = workloads
         self._data_source = data_source
+        self._stop = stop or threading.Event()
         self._workers: dict[tuple[str, str], Worker] = {}
         self._failures: dict[Path, dict[str, str]] = {}
 
@@ -67,9 +70,11 @@ class Collector:
     def worker(self, framework: str, device: str) -> Worker:
         """This process's worker for the framework on the device, started at the first call, or after one has died.
 
-        One that does not start is not tried again. Raises as `observe` does.
+        One that does not start is not tried again, and none is started after `stop` is set. Raises as `observe` does.
         """
         place = (framework, device)
+        if self._stop.is_set():
+            raise WorkerFailed(f"{framework}: nothing is observed any more")
         if place not in self._workers or self._workers[place].has_ended:
             log = self.directory / f"{framework}-{device}-{os.getpid()}.stderr"
             with self._failing_alike(self.directory / f"{framework}-{device}.start"):
@@ -96,7 +101,7 @@ class Collector:
             self._ask(key, path, request)
             return
         kept = kept_ensembles.path_for(request, self._code)
-        with kept_ensembles.alone(kept):
+        with kept_ensembles.alone(kept, self._stop):
             if not kept_ensembles.fetch(kept, path):
                 self._ask(key, path, request)
                 kept_ensembles.keep(path, kept)

@@ -20,3 +20,7 @@ class WrongUse(Ended):
 
 class NotPossible(Ended):
     """What was asked could not be carried out."""
+
+
+class SideNotHad(NotPossible):
+    """What a side asks for cannot be had: it does not resolve, or it cannot be installed."""

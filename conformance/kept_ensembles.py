@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from conformance.cache import cache_directory
 from conformance.observations import SCHEMA, ObservationUnwritable, write_whole
 from conformance.requests import Request
 
+_PATIENCE_SECONDS = 0.5
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
@@ -31,15 +33,18 @@ def path_for(request: Request, code: Path) -> Path:
 
 
 @contextlib.contextmanager
-def alone(kept: Path) -> Iterator[None]:
+def alone(kept: Path, stop: threading.Event) -> Iterator[None]:
     """Hold the place of a kept ensemble, so that runs which want it at the same time make it once.
 
     What an earlier holder was killed over is removed. Where the cache refuses a lock, everyone makes their own.
+    Nobody waits on after `stop` is set.
     """
     lock = FileLock(f"{kept}.lock")
     with contextlib.suppress(OSError):
         kept.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        while not (lock.is_locked or stop.is_set()):
+            with contextlib.suppress(Timeout):
+                lock.acquire(timeout=_PATIENCE_SECONDS)
         for unfinished in kept.parent.glob(f"{kept.name}.*.part"):
             unfinished.unlink(missing_ok=True)
     try:

@@ -132,11 +132,17 @@ def framework_of(subject: str) -> str:
     return subject.partition("@")[0]
 
 
+def _product(distribution: str) -> str:
+    """The name under which a distribution counts: `tensorflow-cpu` is `tensorflow`."""
+    name = canonicalize_name(distribution)
+    return _SAME_AS.get(name, name)
+
+
 def applies(entry: Entry, run: RunFacts) -> bool:
     """Whether the entry's versions, step, subjects, workload, variant and device are all in the run."""
     installed: dict[str, str] = {}
     for name, version in run.versions.items():
-        installed.setdefault(_SAME_AS.get(canonicalize_name(name), canonicalize_name(name)), version)
+        installed.setdefault(_product(name), version)
     patterns = (
         (entry.workload, run.workloads),
         (entry.variant, run.variants),
@@ -148,7 +154,7 @@ def applies(entry: Entry, run: RunFacts) -> bool:
         and all(any(fnmatchcase(name, pattern) for name in names) for pattern, names in patterns)
         and all(
             name in installed and specifier.contains(installed[name], prereleases=True)
-            for name, specifier in entry.versions.items()
+            for name, specifier in ((_product(name), specifier) for name, specifier in entry.versions.items())
         )
     )
 

@@ -15,10 +15,11 @@ ALIASES = {"torch": "pytorch", "tf": "tensorflow"}
 DEVICES = ("cpu", "cuda")
 
 _SECRET = re.compile(
-    r"SECRET|TOKEN(?!IZ)|PASSW(OR)?D|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|_(KEY|PASS|PWD)$|_AUTH\b|^AUTH",
+    r"SECRET|TOKEN(?!IZ)|PASSW(OR)?D|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|_(KEY|PASS|PWD)$|_AUTH(_|$)|^AUTH"
+    r"|JWT|CONNECTION_?STRING|WEBHOOK",
     re.IGNORECASE,
 )
-_ADDRESS_WITH_PASSWORD = re.compile(r"://[^/\s@:]*:[^/\s@]+@")
+_ADDRESS_WITH_CREDENTIALS = re.compile(r"://[^/\s]*@")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Subject:
         variables = {
             name: value
             for name, value in (os.environ if caller is None else caller).items()
-            if not (_SECRET.search(name) or _ADDRESS_WITH_PASSWORD.search(value)) or name in self.pass_environment
+            if not (_SECRET.search(name) or _ADDRESS_WITH_CREDENTIALS.search(value)) or name in self.pass_environment
         }
         return {**variables, **self.pins(), **self.environment}
 

@@ -9,7 +9,7 @@ import pytest
 from packaging.version import Version
 
 from conformance.checks import Step, Verdict
-from conformance.ending import NotPossible
+from conformance.ending import NotPossible, SideNotHad
 from conformance.environments import Release
 from conformance.gate.bisection import Bisection, Found, Probe, departures
 from conformance.verdict import Run
@@ -32,7 +32,7 @@ def bisection(bad: Collection[str], impossible: Collection[str] = ()) -> Bisecti
 
     def probe(version: str) -> Run:
         if version in impossible:
-            raise NotPossible("no wheel")
+            raise SideNotHad("no wheel")
         return run(departs=version in bad)
 
     return Bisection(probe, lambda probe: None)
@@ -70,6 +70,26 @@ def test_a_good_release_that_departs_from_itself_judges_nothing() -> None:
 def test_an_end_that_cannot_be_had() -> None:
     with pytest.raises(NotPossible, match="cannot be probed: no wheel"):
         bisection((), impossible={"1.1"}).find(releases("1.0", "1.1"))
+
+
+def test_nothing_compared_is_no_agreement() -> None:
+    failing = run(departs=False)
+    alone = replace(failing, checks=(replace(failing.checks[0], subjects=("pytorch@candidate",)),))
+    search = Bisection(lambda version: alone if version == "1.1" else run(departs=version == "1.2"), lambda probe: None)
+    assert search.find(releases("1.0", "1.1", "1.2")) == Found("1.0", "1.2")
+    assert [probe.reason for probe in search.probes if probe.departs is None] == ["nothing was compared"]
+    with pytest.raises(NotPossible, match=r"1\.1 is an end .* nothing was compared"):
+        search.find(releases("1.0", "1.1"))
+
+
+def test_a_machine_that_refuses_ends_the_search() -> None:
+    def probe(version: str) -> Run:
+        if version == "1.1":
+            raise NotPossible("No space left on device")
+        return run(departs=version == "1.2")
+
+    with pytest.raises(NotPossible, match="No space left"):
+        Bisection(probe, lambda probe: None).find(releases("1.0", "1.1", "1.2"))
 
 
 def test_every_probe_is_logged_as_it_is_made() -> None:

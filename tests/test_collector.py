@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from filelock import FileLock
 
 from conformance import kept_ensembles
 from conformance.collector import Collector
@@ -318,6 +320,29 @@ def test_two_runs_at_once_on_one_cache(bench: Bench) -> None:
     assert len(kept_files(bench)) == 1
     assert is_whole(bench.collector("third"))
     assert bench.times == 1
+
+
+def test_nobody_waits_for_an_ensemble_once_the_run_ends(tmp_path: Path) -> None:
+    stop, entered, kept = threading.Event(), threading.Event(), tmp_path / "a.ensemble"
+
+    def wait() -> None:
+        with kept_ensembles.alone(kept, stop):
+            entered.set()
+
+    with FileLock(f"{kept}.lock"):
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        assert not entered.is_set()
+        stop.set()
+        waiting.join(timeout=60)
+        assert entered.is_set()
+
+
+def test_no_worker_is_started_once_the_run_ends(bench: Bench) -> None:
+    collector = bench.collector("first")
+    collector._stop.set()
+    with pytest.raises(WorkerFailed, match="nothing is observed any more"):
+        collector.worker("numpy", "cpu")
 
 
 def test_what_a_run_was_killed_over_does_not_stay_in_the_cache(bench: Bench) -> None:

@@ -26,6 +26,7 @@ from conformance.environments import (
     resolve_one,
 )
 from conformance.environments.interpreters import Found, find, inspect, installed
+from conformance.environments.uv import run_uv
 from tests.environment_fixtures import index, isolated, options, uv_cache
 from tests.fake_packages import digest, index_over, make_wheel
 
@@ -313,6 +314,19 @@ def test_interpreters_that_are_none(tmp_path: Path, options: Options) -> None:
             inspect(path)
     with pytest.raises(EnvironmentFailure, match="holds no framework"):
         resolve_one(parse_side(f"python:{installed()[0].path}"), options=options)
+
+
+def test_inspection_hands_on_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_uv(["venv", "--quiet", "--python", sys.executable, str(tmp_path / "venv")])
+    (packages,) = (tmp_path / "venv").glob("lib/python*/site-packages")
+    told = tmp_path / "told"
+    (packages / "spy.pth").write_text(
+        f"import os; open({str(told)!r}, 'w').write(os.environ.get('GITHUB_TOKEN', 'nothing'))", encoding="utf-8"
+    )
+    monkeypatch.setenv("GITHUB_TOKEN", "x")
+    inspect.cache_clear()
+    inspect(tmp_path / "venv" / "bin" / "python")
+    assert told.read_text(encoding="utf-8") == "nothing"
 
 
 def test_inspection_reads_metadata_and_imports_no_framework(options: Options) -> None:

@@ -78,6 +78,11 @@ def test_words_that_make_no_side(words: str, message: str, tmp_path: Path) -> No
         parse_side(words, directory=tmp_path)
 
 
+def test_words_longer_than_any_file_name() -> None:
+    words = " ".join(f"package-{number}==1.0" for number in range(40))
+    assert len(roots(parse_side(f"torch==2.15.0 {words}"))) == 42
+
+
 def test_interpreter_with_spaces_in_its_path(tmp_path: Path) -> None:
     side = parse_side("python:my venv/bin/python", directory=tmp_path)
     assert side.interpreter == tmp_path / "my venv/bin/python"

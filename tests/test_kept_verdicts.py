@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
+from conformance.census import NotRun
 from conformance.checks import Step, Verdict
 from conformance.environments import Options, list_cache
 from conformance.gate import kept_verdicts, running
@@ -128,11 +131,30 @@ def test_another_processor_or_suite_is_another_gate(
 def test_a_variable_that_frameworks_read_is_part_of_the_gate(
     asked: Request, carried_out: list[Request], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, runs in (("GITHUB_RUN_ID", 1), ("TF_ENABLE_ONEDNN_OPTS", 2)):
+    for name, runs in (("GITHUB_RUN_ID", 1), ("TF_ENABLE_ONEDNN_OPTS", 2), ("TF2_BEHAVIOR", 3), ("CXX", 4)):
         run(asked)
         monkeypatch.setenv(name, "0")
         run(asked)
         assert len(carried_out) == runs
+
+
+def test_keras_s_settings_and_the_compiler_are_part_of_the_gate(
+    asked: Request, carried_out: list[Request], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    (home / ".keras").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    run(asked)
+    (home / ".keras" / "keras.json").write_text('{"epsilon": 1e-3}', encoding="utf-8")
+    run(asked)
+    assert len(carried_out) == 2
+    compiler = tmp_path / "bin" / "g++"
+    compiler.parent.mkdir()
+    compiler.write_text("#!/bin/sh\necho g++ 99\n", encoding="utf-8")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("PATH", str(compiler.parent), prepend=os.pathsep)
+    run(asked)
+    assert len(carried_out) == 3
 
 
 _NEVER: dict[str, Callable[[Request], Request]] = {
@@ -183,6 +205,25 @@ def test_what_could_not_be_observed_is_tried_again(
     monkeypatch.setattr(running, "prepared", lambda *arguments: nullcontext())
     monkeypatch.setattr(running, "_carried_out", lambda *arguments: outcome)
     assert run(asked).exit_status == 1
+    assert asked.verdicts is not None
+    assert len(list(asked.verdicts.glob("*"))) == kept
+
+
+@pytest.mark.parametrize(
+    ("lacking", "kept"),
+    [
+        ({"warnings": ("execution plan of pytorch mnist_mlp not compared: no answer",)}, 0),
+        ({"not_run": (NotRun("candidate pytorch compiled", "no compiler", workload="mnist_mlp"),)}, 0),
+        ({"not_run": (NotRun("pytorch RMSNorm", "absent until 2.4", workload="catalogue"),)}, 1),
+    ],
+)
+def test_what_this_machine_lacks_another_may_have(
+    asked: Request, monkeypatch: pytest.MonkeyPatch, lacking: dict[str, Any], kept: int
+) -> None:
+    outcome = Outcome(replace(gate(), **lacking), {name: Records() for name in ("baseline", "candidate", "oracle")})
+    monkeypatch.setattr(running, "prepared", lambda *arguments: nullcontext())
+    monkeypatch.setattr(running, "_carried_out", lambda *arguments: outcome)
+    run(asked)
     assert asked.verdicts is not None
     assert len(list(asked.verdicts.glob("*"))) == kept
 

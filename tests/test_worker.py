@@ -363,6 +363,11 @@ SECRETS = {
     "wandb_api_key": "x",
     "DATABASE_URL": "postgres://someone:secret@host/db",
     "HTTPS_PROXY": "http://someone:secret@proxy:8080",
+    "PIP_EXTRA_INDEX_URL": "https://token@index.example/simple",
+    "DOCKER_AUTH_CONFIG": "{}",
+    "CI_JOB_JWT": "x",
+    "AZURE_STORAGE_CONNECTION_STRING": "x",
+    "SLACK_WEBHOOK_URL": "https://hooks.example/x",
 }
 HARMLESS = {
     "PWD": "/somewhere",

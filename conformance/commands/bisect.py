@@ -19,6 +19,7 @@ from conformance.environments import (
     SideError,
     companion,
     held,
+    mask,
     packages_changed,
     parse_side,
     releases,
@@ -156,14 +157,14 @@ def _answer(series: Series, found: Found | None, probes: Sequence[Probe], reques
     if found is None:
         print(f"{series.package} {series.bad} does not depart from {series.good}")
     else:
-        print(_sentence(series, found))
+        print(_sentence(series, found, probes))
         sides = [parse_side(series.side(version), python=request.baseline.python) for version in asdict(found).values()]
         for change in packages_changed(*resolve(sides[0], sides[1], options=request.options)):
             changes.append(asdict(change))
             print(f"  {change.name} {change.baseline or '(none)'} -> {change.candidate or '(none)'}, {change.kind}")
     if request.report is not None:
         answer = {
-            **asdict(series),
+            **asdict(replace(series, beside=mask(series.beside))),
             "found": found and asdict(found),
             "packages_changed": changes,
             "probes": [asdict(probe) for probe in probes],
@@ -172,8 +173,11 @@ def _answer(series: Series, found: Found | None, probes: Sequence[Probe], reques
             write_text(request.report / "bisect.json", json.dumps(answer, indent=1) + "\n")
 
 
-def _sentence(series: Series, found: Found) -> str:
+def _sentence(series: Series, found: Found, probes: Sequence[Probe]) -> str:
     first = f"{series.package} {found.first_bad} is the first release that departs"
+    low, high = sorted(map(Version, asdict(found).values()))
+    unknown = [probe.version for probe in probes if probe.departs is None and low < Version(probe.version) < high]
+    rest = f"{found.last_good} agrees" + (f"; not known of {', '.join(unknown)}" if unknown else "")
     if series.backwards:
-        return f"going back from {series.good}, {first} from it; {found.last_good} agrees"
-    return f"{first} from {series.good}; {found.last_good} agrees"
+        return f"going back from {series.good}, {first} from it; {rest}"
+    return f"{first} from {series.good}; {rest}"

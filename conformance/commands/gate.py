@@ -73,7 +73,7 @@ class GateWords:
                 word
                 for text in variables
                 if not looks_secret(text.partition("=")[0])
-                for word in (f"--{side}-env", text)
+                for word in (f"--{side}-env", mask(text))
             ]
         for name in ("device", "baseline_python", "candidate_python", "torch_backend"):
             value = getattr(self, name)
@@ -131,14 +131,16 @@ def _alone_in(report: Path | None) -> Iterator[None]:
     if report is None:
         yield
         return
+    lock = FileLock(report / ".lock", blocking=False)
     try:
         report.mkdir(parents=True, exist_ok=True)
-        with FileLock(report / ".lock", blocking=False):
-            yield
+        lock.acquire()
     except Timeout as error:
         raise WrongUse(f"--report {report}: another gate is writing there, give another directory") from error
     except OSError as error:
         raise NotPossible(f"--report {report} cannot be written: {error.strerror}") from error
+    with lock:
+        yield
 
 
 def write_files(request: Request, outcome: Outcome) -> None:

@@ -10,7 +10,7 @@ from conformance.environments.build import Environment, build
 from conformance.environments.cache import CachedEnvironment, clear_cache, list_cache
 from conformance.environments.changes import Change, packages_changed
 from conformance.environments.companions import companion, held
-from conformance.environments.errors import EnvironmentFailure, SideError
+from conformance.environments.errors import EnvironmentFailure, MachineFailure, SideError
 from conformance.environments.indexes import Indexes, configured, mask
 from conformance.environments.lock import Lock, Options
 from conformance.environments.releases import Release, releases
@@ -25,6 +25,7 @@ __all__ = [
     "EnvironmentFailure",
     "Indexes",
     "Lock",
+    "MachineFailure",
     "Options",
     "Release",
     "Side",

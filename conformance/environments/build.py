@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conformance.environments import cache
-from conformance.environments.errors import EnvironmentFailure
+from conformance.environments.errors import EnvironmentFailure, MachineFailure
 from conformance.environments.interpreters import inspect
 from conformance.environments.lock import Lock, Pin
 from conformance.environments.side import FRAMEWORK_DISTRIBUTIONS
@@ -68,7 +68,7 @@ def build(lock: Lock, *, on_progress: Progress | None = None, stop: threading.Ev
                 _build(lock, directory, on_progress)
         ready = _look_up(directory, built=built)
     except OSError as error:
-        raise EnvironmentFailure(_os_reason(error, directory.parent)) from error
+        raise MachineFailure(_os_reason(error, directory.parent)) from error
     if ready is None:
         raise EnvironmentFailure(f"{directory.name} was removed from the cache as soon as it was built: try again")
     return ready
@@ -139,7 +139,8 @@ def _build(lock: Lock, directory: Path, on_progress: Progress | None) -> None:
         try:
             run_uv_or_offline(install, variables=variables, on_progress=_only_downloads(on_progress))
         except UvFailure as failure:
-            raise EnvironmentFailure(_install_reason(failure, lock, directory.parent)) from failure
+            kind = MachineFailure if failure.of_disk or failure.of_network else EnvironmentFailure
+            raise kind(_install_reason(failure, lock, directory.parent)) from failure
         _write_facts(lock, part)
         part.rename(directory)
     finally:
@@ -177,7 +178,7 @@ def _require_disk(lock: Lock, install: list[str], variables: Mapping[str, str], 
         downloads = _installed_bytes(pin for pin in lock.pins if not _is_cached(pin, install, variables))
     for needed, available, place in ((downloads, free, uv_cache), (copies, free_for_copies, root)):
         if available < needed + _LEAST_FREE:
-            raise EnvironmentFailure(
+            raise MachineFailure(
                 f"the disk of {place} has {available / 1e9:.1f} GB free and needs about"
                 f" {(needed + _LEAST_FREE) / 1e9:.1f} GB; `conformance cache clear` and `uv cache prune` make"
                 " room, CONFORMANCE_CACHE and UV_CACHE_DIR name another disk"

@@ -9,3 +9,7 @@ class SideError(ValueError):
 
 class EnvironmentFailure(Exception):
     """A side's environment could not be had: exit status 3, the reason in one paragraph."""
+
+
+class MachineFailure(EnvironmentFailure):
+    """The disk, the cache or the network refused, whatever the side asks for."""

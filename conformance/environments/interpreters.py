@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 
 from conformance.environments.errors import EnvironmentFailure
 from conformance.environments.uv import run_uv
+from conformance.subjects import Subject
 
 OLDEST = (3, 9)
 _TIME_LIMIT = 60.0
@@ -89,6 +90,7 @@ def _ask(path: Path) -> dict[str, Any]:
             capture_output=True,
             timeout=_TIME_LIMIT,
             stdin=subprocess.DEVNULL,
+            env=Subject("").worker_environment(),  # a .pth file of the environment runs before -c
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from conformance.environments.errors import EnvironmentFailure
+from conformance.environments.errors import EnvironmentFailure, MachineFailure
 from conformance.environments.interpreters import Found, Interpreter, find, inspect, installed
 from conformance.environments.lock import Lock, Options, pin_of
 from conformance.environments.side import Side, frameworks_in
@@ -185,6 +185,10 @@ def _compile(
 
 def _explained(failure: UvFailure, options: Options) -> EnvironmentFailure:
     text = str(failure)
+    if failure.of_network or failure.of_disk:
+        kind: type[EnvironmentFailure] = MachineFailure
+    else:
+        kind = EnvironmentFailure
     if failure.of_network:
         text += " Nothing usable is cached. Check the network, the proxy and --index-url"
         text += (
@@ -194,7 +198,7 @@ def _explained(failure: UvFailure, options: Options) -> EnvironmentFailure:
         )
     elif "usable wheels" in text or "building from source is disabled" in text:
         text += " --allow-builds permits building."
-    return EnvironmentFailure(text)
+    return kind(text)
 
 
 def _as_pylock(packages: Iterable[tuple[str, str]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -87,7 +88,7 @@ def parse_side(
         contents = read(sys.stdin.read(), "standard input", base)
         return _from_file("- (standard input)", contents, python, full_environment)
     path = base / Path(words).expanduser()
-    if path.is_file() and path.suffix != ".whl":
+    if os.path.isfile(path) and path.suffix != ".whl":
         return _from_file(words, _read_side_file(path), python, full_environment)
     if re.fullmatch(r"[^\s=<>@\[]*(/[^\s=<>@\[]*|\.(txt|in|cfg|toml|lock))", words) and not words.endswith(".whl"):
         raise SideError(f"there is no file {words}")

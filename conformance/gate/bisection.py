@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from conformance.checks import Check
-from conformance.ending import NotPossible
+from conformance.ending import NotPossible, SideNotHad
 from conformance.environments import Release
 from conformance.gate.request import BASELINE, CANDIDATE
 from conformance.verdict import Run
@@ -45,8 +45,9 @@ class Bisection:
     def find(self, releases: Sequence[Release]) -> Found | None:
         """Search `releases`, the good one first, the bad one last; None where the bad one does not depart.
 
-        Both ends are probed first. Releases that cannot be had are passed over. Raises NotPossible where an end
-        cannot be had, or where the good release departs from itself.
+        Both ends are probed first. Releases that cannot be had, or of which nothing can be compared with the good one,
+        are passed over. Raises NotPossible where that holds for an end, where the machine refuses, or where the good
+        release departs from itself.
         """
         good, bad = str(releases[0].version), str(releases[-1].version)
         if self._required(good).departs:
@@ -80,16 +81,26 @@ class Bisection:
         clock = time.monotonic()
         try:
             run = self._gate(version)
-        except NotPossible as error:
+        except SideNotHad as error:
             return self._note(Probe(version, None, reason=str(error)))
-        departed = departures(run)
-        reason = f"{departed[0].id}: {departed[0].reason}" if departed else ""
-        return self._note(Probe(version, bool(departed), str(run.verdict), reason, round(time.monotonic() - clock, 1)))
+        departed, seconds = departures(run), round(time.monotonic() - clock, 1)
+        if departed:
+            reason = f"{departed[0].id}: {departed[0].reason}"
+            return self._note(Probe(version, True, str(run.verdict), reason, seconds))
+        if not any(is_between_sides(check) for check in run.checks):
+            reason = next((entry.reason for entry in run.not_run), "")
+            return self._note(Probe(version, None, "", f"nothing was compared{reason and ', '}{reason}", seconds))
+        return self._note(Probe(version, False, str(run.verdict), "", seconds))
 
     def _note(self, probe: Probe) -> Probe:
         self.probes.append(probe)
         self._log(probe)
         return probe
+
+
+def is_between_sides(check: Check) -> bool:
+    """Whether the check compares the sides with each other."""
+    return [subject.partition("@")[2] for subject in check.subjects] == [CANDIDATE, BASELINE]
 
 
 def departures(run: Run) -> list[Check]:

@@ -18,7 +18,7 @@ from conformance.judge.comparison import Comparison
 from conformance.observations import Key
 from conformance.requests import request_for
 from conformance.verdict import PlanChange
-from conformance.worker import ObservationFailed, Worker, WorkerFailed
+from conformance.worker import ObservationFailed, Worker, WorkerFailed, end_all_workers
 from reference.workloads import Workload
 
 Plan = Mapping[str, Mapping[str, Mapping[str, int]]]
@@ -26,6 +26,10 @@ Plan = Mapping[str, Mapping[str, Mapping[str, int]]]
 
 _VERBOSE = {"ONEDNN_VERBOSE": "1"}
 _COUNTED, _PRESENT = ("operators", "kernels"), ("dtypes", "devices")
+
+
+NOT_COMPARED = "execution plan"
+"""How the warnings begin that say why a plan was not compared."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,15 @@ def compare_execution(request: Request, sides: ReadySides, code: Path, directory
         workloads = [workload for workload in request.workloads if framework in workload.modules]
         with ThreadPoolExecutor(2 if request.device == "cpu" else 1) as pool:
             asked = [pool.submit(_observe, side, framework, workloads, request, code, directory) for side in both]
-            before, after = (future.result() for future in asked)
+            try:
+                before, after = (future.result() for future in asked)
+            except BaseException:
+                end_all_workers()  # or leaving the pool would wait for their answers
+                raise
         for workload in workloads:
             failed = [plan for plan in (before[workload.name], after[workload.name]) if isinstance(plan, str)]
             if failed:
-                warnings += [f"execution plan of {framework} {workload.name} not compared: {line}" for line in failed]
+                warnings += [f"{NOT_COMPARED} of {framework} {workload.name} not compared: {line}" for line in failed]
                 continue
             baseline, candidate = before[workload.name], after[workload.name]
             assert not isinstance(baseline, str)

@@ -12,7 +12,7 @@ from conformance.gate.checkpoint_contracts import checkpoint_checks
 from conformance.gate.pair_contracts import new_warnings, pair_checks
 from conformance.gate.plan import STEP_OF
 from conformance.gate.records import Failure, Records
-from conformance.gate.request import BASELINE, CANDIDATE
+from conformance.gate.request import BASELINE, CANDIDATE, SIDES
 from conformance.gate.side_contracts import View, side_checks
 from conformance.gate.sides import ReadySide, ReadySides
 from conformance.judge.comparison import Comparison
@@ -24,7 +24,10 @@ _ABSENT = {
     "DeviceMissing": True,
     "InvalidCxxCompiler": False,
 }
-"""What a machine may simply lack, by the exception that says so, and whether a gate is nothing without it."""
+"""What a machine may simply lack, by the exception that says so, and whether a gate is nothing without it.
+
+The machine lacks it where both sides say so; where one does, that side is at fault.
+"""
 
 
 def judge(
@@ -46,9 +49,9 @@ def _framework_checks(
     for side in (sides.baseline, sides.candidate):
         case = Case(workload, framework, device, seed=seed, side=side.name)
         views[side.name] = View(case, records[side.name], records["oracle"])
-        yield from _failures(case, records[side.name])
+        yield from _failures(case, side.name, records)
         if side is sides.baseline:
-            yield from _failures(case, records["oracle"])  # of the runs that stand in for the oracle
+            yield from _failures(case, "oracle", records)  # of the runs that stand in for the oracle
         yield from side_checks(views[side.name], side.subjects[framework, device].threads)
         yield from checkpoint_checks(views[side.name])
     partner = f"{framework}@{BASELINE}"
@@ -74,7 +77,7 @@ def not_run(records: Mapping[str, Records]) -> list[NotRun]:
     found: dict[NotRun, None] = {}
     for name, side in records.items():
         for key, failure in side.failed.items():
-            if _is_absence(failure):
+            if _is_absence(name, key, records):
                 assert isinstance(failure, ObservationFailed)
                 what = f"{name} {key.framework} {key.variant or f'on {key.device}'}"
                 reason = failure.message.splitlines()[0]
@@ -83,14 +86,18 @@ def not_run(records: Mapping[str, Records]) -> list[NotRun]:
     return list(found)
 
 
-def _is_absence(failure: Failure) -> bool:
-    return isinstance(failure, ObservationFailed) and failure.kind in _ABSENT
+def _is_absence(name: str, key: Key, records: Mapping[str, Records]) -> bool:
+    """Whether the observation failed for what this machine lacks."""
+    failures = [records[side].failed.get(key) for side in (SIDES if name in SIDES else (name,))]
+    return all(isinstance(failure, ObservationFailed) and failure.kind in _ABSENT for failure in failures)
 
 
-def _failures(case: Case, records: Records) -> Iterator[Check]:
-    """One break for every observation of the case's framework that could not be made."""
-    for key, failure in records.failed.items():
-        if (key.workload, key.framework) == (case.workload.name, case.framework) and not _is_absence(failure):
+def _failures(case: Case, name: str, records: Mapping[str, Records]) -> Iterator[Check]:
+    """One break for every observation of the case's framework under this name that could not be made."""
+    for key, failure in records[name].failed.items():
+        if (key.workload, key.framework) == (case.workload.name, case.framework) and not _is_absence(
+            name, key, records
+        ):
             yield failed(case, STEP_OF[key.operation], key, failure)
 
 

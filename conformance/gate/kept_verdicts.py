@@ -7,6 +7,8 @@ import json
 import os
 import platform
 import re
+import shutil
+import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
@@ -16,6 +18,8 @@ from pathlib import Path
 import conformance
 import reference
 from conformance import verdict_file
+from conformance.catalogue import WORKLOAD as COMPONENTS
+from conformance.gate.execution_plan import NOT_COMPARED
 from conformance.gate.request import OFF, Request
 from conformance.gate.sides import Locks, notes
 from conformance.observations import write_whole
@@ -25,9 +29,10 @@ from conformance.verdict import SCHEMA, Run
 from reference.workloads import Workload
 
 _DECIDING = re.compile(
-    "ATEN|BLIS|CUDA|DNNL|GOMP|KERAS|KMP|LD_|MALLOC|MKL|NPY|NUMPY|OMP|ONEDNN|OPENBLAS|PYTHON|PYTORCH|TF_|TORCH|XLA"
+    "ATEN|AUTOGRAPH|BLIS|CC$|CUDA|CXX|DNNL|GLIBC|GOMP|KERAS|KMP|LD_|MALLOC|MKL|NPY|NUMPY|OMP|ONEDNN|OPENBLAS|PYTHON|"
+    "PYTORCH|TF|TORCH|XLA"
 )
-"""How the variables begin that the frameworks, and the libraries under them, read."""
+"""How the variables begin that the frameworks, and the libraries and compilers under them, read."""
 
 
 def why_not(request: Request, locks: Locks) -> str:
@@ -54,8 +59,8 @@ def why_not(request: Request, locks: Locks) -> str:
 def key_of(request: Request, locks: Locks) -> str:
     """The digest of all that decides the verdict.
 
-    Resolved environments, the source of this suite, workloads with their modules, the processor, the variables that
-    frameworks read, the ledger and the day (waivers expire), and what was asked for.
+    Resolved environments, the source of this suite, workloads with their modules, the processor, the C++ compiler,
+    the variables and the file that frameworks read, the ledger and the day (waivers expire), and what was asked for.
     """
     content = [
         SCHEMA,
@@ -64,7 +69,7 @@ def key_of(request: Request, locks: Locks) -> str:
         [sorted((name, used[name]) for name in used if _DECIDING.match(name)) for used in _variables(request)],
         [sorted(side.environment.items()) for side in (request.baseline, request.candidate)],
         [_described(workload) for workload in request.workloads],
-        [cpu_model(), platform.machine(), platform.system()],
+        [cpu_model(), platform.machine(), platform.system(), *map(_compiler, _variables(request)), _keras_settings()],
         [request.frameworks, request.seed, request.catalogue],
         [request.ledger.read_text(encoding="utf-8"), str(date.today())] if request.ledger else [],
     ]
@@ -90,8 +95,14 @@ def find(directory: Path, request: Request, locks: Locks) -> Run | None:
 
 
 def keep(directory: Path, request: Request, locks: Locks, run: Run) -> None:
-    """Keep the verdict of a gate that observed everything. Raises ObservationUnwritable and OSError."""
-    if not run.complete or any(check.failed and check.contract.startswith("observed/") for check in run.checks):
+    """Keep the verdict of a gate that observed everything. Raises ObservationUnwritable and OSError.
+
+    What a release lacks is not missing; what this machine lacks is, and so are plans that could not be compared.
+    """
+    lacking = [entry for entry in run.not_run if entry.workload != COMPONENTS.name]
+    if not run.complete or lacking or any(line.startswith(NOT_COMPARED) for line in run.warnings):
+        return
+    if any(check.failed and check.contract.startswith("observed/") for check in run.checks):
         return
     own = set(notes(locks))
     kept = replace(run, warnings=tuple(line for line in run.warnings if line not in own))
@@ -108,6 +119,21 @@ def _variables(request: Request) -> Iterator[Mapping[str, str]]:
     for side in (request.baseline, request.candidate):
         subject = Subject("", device=request.device, environment=side.environment)
         yield subject.worker_environment(os.environ)
+
+
+def _compiler(variables: Mapping[str, str]) -> str:
+    """What the C++ compiler that torch.compile would take says it is; empty where there is none."""
+    found = shutil.which(variables.get("CXX", "g++"), path=variables.get("PATH"))
+    if found is None:
+        return ""
+    told = subprocess.run([found, "--version"], capture_output=True, text=True, check=False, timeout=60)
+    return told.stdout.partition("\n")[0]
+
+
+def _keras_settings() -> str:
+    """The digest of the file in which Keras finds its float type, epsilon and image layout."""
+    home = os.environ.get("KERAS_HOME")
+    return _digest([(Path(home) if home else Path.home() / ".keras") / "keras.json"])
 
 
 def _described(workload: Workload) -> list[object]:

@@ -44,7 +44,7 @@ class Observer:
         self._lost: dict[tuple[str, str, str], Failure] = {}
         for name, ours in subjects.items():
             directories[name].mkdir(parents=True, exist_ok=True)
-            self._collectors[name] = Collector(directories[name], code, ours, named)
+            self._collectors[name] = Collector(directories[name], code, ours, named, stop=self._stop)
 
     def observe(self, plans: Mapping[str, Sequence[Key]], *, side_by_side: bool = True) -> None:
         """Observe what is planned for each name, side by side or one after the other.

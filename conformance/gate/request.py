@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from conformance.environments import Options
+from conformance.environments import Options, mask
 from conformance.judge.timing import SPEED_LIMIT
 from conformance.subjects import looks_secret
 from conformance.verdict import FAIL_ON
@@ -28,11 +28,11 @@ class SideRequest:
     @property
     def label(self) -> str:
         """The words with the variables, as they stand in a report."""
-        return " ".join([self.text, *(f"{name}={value}" for name, value in self.shown().items())])
+        return " ".join([mask(self.text), *(f"{name}={value}" for name, value in self.shown().items())])
 
     def shown(self) -> dict[str, str]:
         """The variables, those that look like secrets without their values."""
-        return {name: "****" if looks_secret(name) else value for name, value in self.environment.items()}
+        return {name: "****" if looks_secret(name) else mask(value) for name, value in self.environment.items()}
 
 
 @dataclass(frozen=True)

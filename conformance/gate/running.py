@@ -85,7 +85,7 @@ def _run_gate(request: Request, progress: Progress) -> Outcome:
         kept = None
     if kept is not None and (run := kept_verdicts.find(kept, request, locks)) is not None:
         if request.report is not None:
-            shutil.rmtree(request.report / OF_A_REPORT, ignore_errors=True)  # of another gate
+            _clear(request.report / OF_A_REPORT)  # of another gate
         return Outcome(_worded(run, request, locks), {name: Records() for name in (*SIDES, "oracle")})
     with prepared(request, locks, progress.say) as sides:
         outcome = _carried_out(request, sides, ledgers, progress, clock)
@@ -141,13 +141,19 @@ def _observer(request: Request, sides: ReadySides, progress: Progress) -> Iterat
 def _directories(request: Request, temporary: Path) -> dict[str, Path]:
     """Where each name's observations go: into the report, where there is one; what is shared stays."""
     place = (request.report or temporary) / OF_A_REPORT
-    shutil.rmtree(place, ignore_errors=True)
+    _clear(place)
     directories = {name: place / name for name in (*SIDES, "oracle")}
     if request.shared is not None:
         directories |= {name: request.shared / name for name in (BASELINE, "oracle")}
         for stale in directories[BASELINE].glob(f"*.{loaded_label(CANDIDATE)}.*"):
             stale.unlink()
     return directories
+
+
+def _clear(place: Path) -> None:
+    """Remove an earlier gate's observations, and nothing else: `--record` may have put others there."""
+    for name in (*SIDES, "oracle"):
+        shutil.rmtree(place / name, ignore_errors=True)
 
 
 def _observe(request: Request, sides: ReadySides, observer: Observer, progress: Progress) -> None:

@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance.ending import NotPossible, WrongUse
+from conformance.ending import NotPossible, SideNotHad, WrongUse
 from conformance.environments import (
     Change,
     Environment,
     EnvironmentFailure,
     Lock,
+    MachineFailure,
     SideError,
     build,
     packages_changed,
@@ -75,8 +76,10 @@ def resolved(request: Request, report: Report) -> Locks:
         locks = resolve(*asked, options=request.options, on_progress=report)
     except SideError as error:
         raise WrongUse(str(error)) from error
-    except EnvironmentFailure as error:
+    except MachineFailure as error:
         raise NotPossible(str(error)) from error
+    except EnvironmentFailure as error:
+        raise SideNotHad(str(error)) from error
     _require_frameworks(request, locks)
     return locks
 
@@ -86,7 +89,7 @@ def _require_frameworks(request: Request, locks: Locks) -> None:
     for name, side, lock in zip(SIDES, (request.baseline, request.candidate), locks, strict=True):
         missing = [framework for framework in request.frameworks if framework not in lock.frameworks]
         if missing:
-            raise NotPossible(f"the {name} ({side.label}) does not hold {', '.join(missing)}")
+            raise SideNotHad(f"the {name} ({side.label}) does not hold {', '.join(missing)}")
     if not {*locks[0].frameworks} & {*locks[1].frameworks}:
         held = "; ".join(
             f"the {name} holds {', '.join(lock.frameworks)}" for name, lock in zip(SIDES, locks, strict=True)
@@ -99,8 +102,10 @@ def prepared(request: Request, locks: Locks, report: Report) -> Iterator[ReadySi
     """Both sides, built, and kept from removal until the block ends. Raises NotPossible with the reason."""
     try:
         environments = _build_both(locks, report)
-    except EnvironmentFailure as error:
+    except MachineFailure as error:
         raise NotPossible(str(error)) from error
+    except EnvironmentFailure as error:
+        raise SideNotHad(str(error)) from error
     for name, environment in zip(SIDES, environments, strict=True):
         if environment.size_bytes:  # which is not known of an interpreter of the user's
             made = "built now" if environment.built else "kept from before"
