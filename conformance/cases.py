@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from conformance.benchmarks import BASELINE, Benchmark, benchmarks, fast_epochs
 from conformance.options import Options
+from conformance.subjects import BUILT_IN
 from conformance.variants import FULL, TRAIN, Variant, complete_variant
 from reference.workloads import WORKLOADS, Workload
 
@@ -59,7 +60,7 @@ class Case:
 
 def has_oracle(workload: Workload, framework: str) -> bool:
     """Whether the oracle calculates what the framework does: not where a user's module may replace any of it."""
-    return workload.modules.get(framework) == f"reference.{framework}"
+    return framework in BUILT_IN or workload.modules.get(framework) == f"reference.{framework}"
 
 
 def framework_cases(options: Options) -> Iterator[Case]:

@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from conformance import verdict_file
-from conformance.census import NotRun
+from conformance.census import CensusComparison, NotRun
 from conformance.checks import Check, Kind, Step, Verdict
 from conformance.trial import campaign
 from conformance.trial.campaign import CONDITIONS, Condition, absent, chosen, collect, read_kept
@@ -42,6 +42,12 @@ class TestFigures:
     )
     def test_a_contract_is_one_at_all_training_steps(self, contract: str, group: str) -> None:
         assert group_of(make_check(Step.TRAIN, contract)) == group
+
+    def test_a_run_that_is_short_of_its_census_is_a_false_alarm(self) -> None:
+        short = CensusComparison(judged=True, reason="", short=("train: no checks ran, 300 expected",))
+        found = figures({"a": replace(run_of(*ratios("losses", 0.5)), census_comparison=short)})
+        assert found.alarms == ("a: exit status 1, train: no checks ran, 300 expected",)
+        assert found.total.alarms == 1
 
     def test_ratios_are_gathered_over_runs(self) -> None:
         one, two = ratios("weights/000001/hidden/bias", 0.4, 0.1), ratios("weights/000002/hidden/bias", 0.2)

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from conformance.catalogue.cases import EntryCase, entry_case
 from conformance.catalogue.examples import drawn_examples
-from conformance.checks import Check, Verdict
+from conformance.catalogue.expected import Expected
+from conformance.checks import Check, Kind, Verdict
+from conformance.contracts import catalogue
 from conformance.contracts import catalogue_examples as contracts
 from conformance.laboratory import Laboratory, NotAvailable
 from conformance.observations import Key, Observation
@@ -21,7 +23,7 @@ from conformance.observer import catalogue_examples as observer
 from conformance.observer.session import Session
 from reference.catalogue import family, find
 from reference.catalogue.drawing import Draw, normal
-from reference.catalogue.entries import Entry, Family, Form, MalformedEntry
+from reference.catalogue.entries import INFERENCE, Entry, Family, Form, MalformedEntry
 from reference.catalogue.varying import BATCHES, Vary
 
 EDGES = ((0.0,), (-np.inf,), (3e38, -3e38))
@@ -115,6 +117,24 @@ class Run:
         case: EntryCase = entry_case(FAMILY, self.entry, "pytorch")
         found = contracts.checks(case, Observation(key, facts, self.tensors), self.oracle, self.drawn)
         return {check.contract: check for check in found}
+
+
+def test_an_example_that_was_not_observed_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(monkeypatch)
+    run.facts["examples"].popitem()
+    (number,) = set(run.oracle.facts["entries"][run.entry.name]["examples"]) - set(run.facts["examples"])
+    run.tensors = {name: array for name, array in run.tensors.items() if f"/{number}/" not in name}
+    checks = run.checks()
+    (failed,) = (check for check in checks.values() if check.failed)
+    assert failed.reason.startswith(f"pytorch: what it makes of {number} does not exist")
+
+
+def test_numbers_where_truth_values_are_expected() -> None:
+    case: EntryCase = entry_case(FAMILY, SUMMED, "pytorch")
+    wanted = Expected(np.array([True, False]), np.zeros(2), Kind.EXACT)
+    for found, fails in ((np.array([True, False]), False), (np.array([1.5, 0.4], np.float32), True)):
+        check = catalogue.compared(case, INFERENCE, "output", found, wanted.values, wanted)
+        assert check.failed is fails, check.reason
 
 
 def test_what_rounds_correctly_passes_and_all_examples_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -351,15 +351,28 @@ class TestObjective:
         assert found.tensor == name
 
     def test_edge_cases(self, sound: Observed) -> None:
+        cases = sound.objective.facts["edge_cases"]
+
+        def found(**values: float) -> list[Check]:
+            other = with_facts(sound.objective, edge_cases={**cases, **values})
+            return failed(objective.edge_cases(CASE, other, sound.objective))
+
         def judged(**values: float) -> list[str]:
-            other = with_facts(sound.objective, edge_cases={**sound.objective.facts["edge_cases"], **values})
-            return [check.contract for check in failed(objective.edge_cases(CASE, other, sound.objective))]
+            return [check.contract for check in found(**values)]
 
         assert judged() == []
         assert judged(zero_probability=16.1) == ["edge_cases/zero_probability"]
         assert judged(unnormalised_probabilities=0.693) == ["edge_cases/unnormalised_probabilities"]
         assert judged(saturated_logits=np.nan) == ["edge_cases/saturated_logits"]
         assert judged(one_more=1.0) == ["edge_cases/names"]
+        # Only a finite loss where the definition has an infinite one has a size that the ledger may declare.
+        assert [check.measured for check in found(zero_probability=16.1)] == [16.1]
+        assert [check.measured for check in found(zero_probability=-16.1)] == [None]
+        assert [check.measured for check in found(zero_probability=np.nan)] == [None]
+        swapped = objective.edge_cases(
+            CASE, sound.objective, with_facts(sound.objective, edge_cases={**cases, "zero_probability": 16.1})
+        )
+        assert [check.measured for check in failed(swapped)] == [None]
 
 
 class TestTrain:

@@ -126,6 +126,11 @@ class TestParts:
         assert {name for name in self.ids(framework, long) - quick if long in name} == self.ids(framework, long) - quick
         assert len(self.ids(framework, long)) > len(quick)
 
+    def test_full_ones_where_full_is_needed(self) -> None:
+        more = self.ids("pytorch", "full") - self.ids("pytorch")
+        assert more
+        assert all("-full" in name for name in more)
+
     def test_only_those_of_the_framework(self) -> None:
         assert not [name for name in self.ids("pytorch") if "pytorch" not in name]
 
@@ -139,6 +144,8 @@ class TestOutcome:
             (row(*map(step, Step)), "missed"),
             (row(step(Step.IMPORTS), step(Step.DATA, caught=True)), "named data"),
             (row(step(Step.IMPORTS, short=("fewer",)), step(Step.MODEL, caught=True)), "compared less"),
+            (replace(CAUGHT, by="model/observed[mnist_mlp-pytorch-cpu]"), "not observed"),
+            (replace(CAUGHT, by="model/observed[mnist_mlp-pytorch-cpu]", fault=replace(FAULT, loud=True)), "caught"),
         ],
     )
     def test_verdicts(self, tried: Row, verdict: str) -> None:

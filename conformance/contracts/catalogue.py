@@ -81,10 +81,11 @@ def _entry(case: EntryCase, observed: Observation, oracle: Observation | None) -
 
 def _loaded(case: EntryCase, observed: Observation) -> Iterator[Check]:
     """What a fresh process loaded gives the bits of what was saved."""
-    loaded = tensors(case, "loaded", observed)
-    for name, array in loaded.items():
-        saved = tensors(case, INFERENCE, observed)[name]
-        yield file(case, case.step, _name(case, "loaded", name), Kind.EXACT, exact.compare(name, array, saved))
+    loaded, saved = tensors(case, "loaded", observed), tensors(case, INFERENCE, observed)
+    for name in sorted({*loaded, *filter(_is_output, saved)} if loaded else ()):
+        both = name in loaded and name in saved
+        comparison = exact.compare(name, loaded[name], saved[name]) if both else broken(name, "was not observed")
+        yield file(case, case.step, _name(case, "loaded", name), Kind.EXACT, comparison)
     error = observed.facts["entries"][case.entry.name].get("not_loaded")
     why = f": {error['kind']}: {error['message']}" if error else ""
     reason = f"the saved component was not loaded in a fresh process{why}"
@@ -103,6 +104,9 @@ def _pair(case: EntryCase, observed: Observation, other: Observation, oracle: Ob
         for name, wanted in expected(case, partner.framework, mode, other, oracle).items():
             if name in theirs:
                 yield compared(case, mode, name, found.get(name), theirs[name], wanted)
+            elif name in found:
+                reason = f"was not observed of {other.key.framework}"
+                yield file(case, case.step, _name(case, mode, name), wanted.kind, broken(name, reason))
         dtypes = [_output_dtypes(facts["modes"][mode]["dtypes"]) for facts in sides]
         yield exactly(case, case.step, _name(case, mode, "dtypes"), *dtypes)
     if case.framework != partner.framework:
@@ -193,6 +197,10 @@ def compared(
     if value is None:
         return file(case, case.step, contract_name, wanted.kind, broken(name, "was not observed"))
     if wanted.values.dtype.kind != "f":
+        for array in (value, other):
+            if np.asarray(array).dtype.kind not in "biu":
+                reason = f"dtype {array.dtype} where whole numbers or truth values are expected"
+                return file(case, case.step, contract_name, Kind.EXACT, broken(name, reason))
         # Frameworks count in integers of different widths, which the check of the dtypes compares.
         wide = [np.asarray(array).astype(np.int64) for array in (value, other)]
         return file(case, case.step, contract_name, Kind.EXACT, exact.compare(name, *wide))
@@ -244,4 +252,8 @@ def _single(value: Any) -> Any:
 
 
 def _output_dtypes(dtypes: Mapping[str, str]) -> dict[str, str]:
-    return {name: dtype for name, dtype in dtypes.items() if name.startswith("output")}
+    return {name: dtype for name, dtype in dtypes.items() if _is_output(name)}
+
+
+def _is_output(name: str) -> bool:
+    return name.startswith("output")

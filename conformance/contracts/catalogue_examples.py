@@ -33,8 +33,11 @@ def checks(case: EntryCase, observed: Observation, oracle: Observation, drawn: O
         return
     ours, formulas, inputs = (_by_example(side, case.entry.name) for side in (observed, oracle, drawn))
     worst: dict[str, Check] = {}
-    for number in ours:
-        for check in _of_example(case, ours[number], formulas[number]):
+    for number in inputs:
+        nothing = Observation(
+            observed.key, {"entries": {case.entry.name: {"absent": f"what it makes of {number}"}}}, {}
+        )
+        for check in _of_example(case, ours.get(number, nothing), formulas[number]):
             shown = _with_inputs(check, number, inputs[number].tensors)
             before = worst.get(check.contract)
             elements = check.elements + (before.elements if before else 0)

@@ -51,16 +51,19 @@ def edge_cases(case: Case, observed: Observation, other: Observation) -> Iterato
 
 def _edge_case(case: Case, name: str, ours: float, theirs: float) -> Check:
     finite = [abs(value) for value in (ours, theirs) if np.isfinite(value)]
-    if ours == theirs:
+    difference: float | None
+    if np.isnan([ours, theirs]).any():
+        difference = None
+    elif ours == theirs:
         difference = 0.0
     elif len(finite) == 1:
-        # An infinite difference would hide a change of the side that is finite.
-        difference = finite[0]
+        # An infinite difference would hide a change of the side that is finite; any other pair has no size to declare.
+        difference = ours if 0 <= ours < np.inf else None
     else:
         difference = abs(ours - theirs)
     same_kind = len(finite) != 1
     allowed = 3 * float(rounding.ulp32(max(finite))) if same_kind and finite else 0.0
-    passed = same_kind and difference <= allowed
+    passed = same_kind and difference is not None and difference <= allowed
     verdict = Verdict.BREAK if not passed else Verdict.ROUNDING if difference else Verdict.IDENTICAL
     comparison = Comparison(
         verdict=verdict,

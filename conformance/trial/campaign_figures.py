@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -111,22 +111,30 @@ def figures(runs: Mapping[str, Run]) -> Figures:
         elif check.allowed and (value := ratio(check)) is not None:
             values.setdefault(group, []).append(value)
     return Figures(
-        {name: _tally(run.checks, run.seconds) for name, run in runs.items()},
+        {name: _tally(name, run) for name, run in runs.items()},
         tuple(Ratios(group, np.sort(values[group])) for group in sorted(values)),
         dict(sorted(choices.items())),
-        tuple(f"{name}: {check.id}" for name, run in runs.items() for check in run.checks if check.failed),
+        tuple(alarm for name, run in runs.items() for alarm in _alarms(name, run)),
     )
 
 
-def _tally(checks: Iterable[Check], seconds: float) -> Tally:
-    checks = tuple(checks)
+def _alarms(name: str, run: Run) -> list[str]:
+    """The failed checks, or else why the run ends as if there were some."""
+    failed = [f"{name}: {check.id}" for check in run.checks if check.failed]
+    if not failed and run.exit_status == 1:
+        return [f"{name}: exit status 1, {next(iter(run.incomplete), 'no check failed')}"]
+    return failed
+
+
+def _tally(name: str, run: Run) -> Tally:
+    checks, alarms = run.checks, _alarms(name, run)
     locked = [check for check in checks if check.kind in LOCKED]
     return Tally(
         checks=sum(check.ledger_id is None for check in locked),
         accepted=sum(check.ledger_id is not None for check in checks),
-        alarms=sum(check.failed for check in checks),
+        alarms=len(alarms),
         elements=sum(check.elements for check in checks),
-        seconds=seconds,
+        seconds=run.seconds,
     )
 
 

@@ -50,8 +50,16 @@ class Row:
 
     @property
     def right(self) -> bool:
-        """Whether the fault was active, and was caught first at its own step, with nothing left out before."""
-        return self.active and self.caught_at is self.fault.step and not self.short
+        """Whether the fault was active, and was caught first at its own step, with nothing left out before.
+
+        A silent fault is not caught by something that could not be observed: that would have another cause.
+        """
+        return self.active and self.caught_at is self.fault.step and not self.short and not self.stumbled
+
+    @property
+    def stumbled(self) -> bool:
+        """Whether a silent fault was met by an exception or a dead worker."""
+        return not self.fault.loud and self.by.partition("[")[0].endswith("/observed")
 
     @property
     def verdict(self) -> str:
@@ -62,6 +70,8 @@ class Row:
             return "missed"
         if self.short:
             return "compared less"
+        if self.stumbled:
+            return "not observed"
         return "caught" if self.right else f"named {self.caught_at}"
 
 

@@ -106,7 +106,7 @@ def _is_wanted(name: str, case: Case, needs: Sequence[str]) -> bool:
         return "tutorial" in needs
     if case.variant is None or (not case.is_full and case.variant.name not in LONG):
         return True
-    return case.variant.label in needs
+    return case.variant.label in needs or (case.is_full and "full" in needs)
 
 
 def carry_out(part: Part, laboratory: Laboratory, options: Options) -> PartResult:

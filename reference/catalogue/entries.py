@@ -99,9 +99,9 @@ class Entry:
         sample      `call` draws random numbers, which must follow `law`: see conformance.catalogue.laws
         saving      as `call`; then `save` writes to `path`, and in a fresh process `load` gives the component again
 
-    `exact` demands equality to the bit instead of a rounding allowance. `vary` says which inputs may have other shapes
-    and hold edge values, which hypothesis then draws; the formula must hold for them. `note` is what else a person who
-    ports a model must know. Raises MalformedEntry where a form is missing.
+    `exact` allows no difference of values instead of one for rounding; 0.0 and -0.0 are the same value. `vary` says
+    which inputs may have other shapes and hold edge values, which hypothesis then draws; the formula must hold for
+    them. `note` is what else a person who ports a model must know. Raises MalformedEntry where a form is missing.
     """
 
     name: str

@@ -176,7 +176,7 @@ def keras_gives_nan(keras: Any) -> None:
         return altered(outputs, outputs + _tensorflow().constant([0.0] * 9 + [float("nan")]))
 
 
-@fault("keras", "model")
+@fault("keras", "model", loud=True)
 def keras_has_no_bias(keras: Any) -> None:
     """Dense makes no bias unless asked for one."""
 
