@@ -34,9 +34,8 @@ def checks(case: EntryCase, observed: Observation, oracle: Observation, drawn: O
     ours, formulas, inputs = (_by_example(side, case.entry.name) for side in (observed, oracle, drawn))
     worst: dict[str, Check] = {}
     for number in inputs:
-        nothing = Observation(
-            observed.key, {"entries": {case.entry.name: {"absent": f"what it makes of {number}"}}}, {}
-        )
+        absent = {"absent": f"what it makes of {number}"}
+        nothing = Observation(observed.key, {"entries": {case.entry.name: absent}}, {})
         for check in _of_example(case, ours.get(number, nothing), formulas[number]):
             shown = _with_inputs(check, number, inputs[number].tensors)
             before = worst.get(check.contract)
