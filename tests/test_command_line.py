@@ -255,6 +255,7 @@ def test_a_run_with_no_place_for_its_report(tmp_path: Path, place: str) -> None:
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.full
 def test_a_run_that_compares_nothing_is_no_pass_and_leaves_no_old_verdict(tmp_path: Path) -> None:
     (tmp_path / "report").mkdir()
     (tmp_path / "report" / "verdict.json").write_text(verdict_file.to_json(conforming()))

@@ -90,6 +90,7 @@ def test_every_kind_of_work_rides_in_each_process(framework: str) -> None:
     assert len({benchmark.label for benchmark, _ in paired(framework)}) == len(works([MNIST_MLP], framework))
 
 
+@pytest.mark.full
 def test_a_process_times_what_it_is_asked_for(tmp_path: Path) -> None:
     code = stage_code(tmp_path / "code")
     short = replace(FORWARD, workload=replace(MNIST_MLP, name="one_more", test_examples=10_001))

@@ -603,6 +603,7 @@ def test_ctrl_c_and_sigterm_leave_no_process_and_no_file(
     assert list(suite.temporary.iterdir()) == []
 
 
+@pytest.mark.full
 def test_a_plugin_that_fails_at_the_end_leaves_no_file_either(suite: Suite) -> None:
     suite.write("failing", "def pytest_unconfigure():\n    raise RuntimeError('planted')\n")
     command = suite.command("-p", "failing", "--framework", "pytorch")

@@ -231,6 +231,7 @@ def test_the_table_shows_the_workers_seconds_and_no_others(tmp_path: Path) -> No
     assert (told["framework"], told["name"]) == ("numpy", "train_step-float32")
 
 
+@pytest.mark.full
 def test_plain_pytest_skips_timing_and_says_why() -> None:
     ran = _pytest("-rs")
     assert ran.returncode == 0, ran.stdout + ran.stderr
