@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import enum
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from conformance.observations import Key, Observation
 from reference.catalogue import all_families, running
 from reference.catalogue.drawing import drawn, normal
 from reference.catalogue.entries import Divergence, Entry, Family, Form
+from reference.catalogue.running import plain
 from reference.oracle import catalogue as oracle_runner
 
 ENTRIES = [(family, entry) for family in all_families() for entry in family.entries]
@@ -215,3 +217,11 @@ def test_components_are_found_by_either_name_and_near_names_are_offered() -> Non
     assert "BatchNormalization" in [phrase.name for phrase in found("nn.BatchNorm2d", known)]
     assert found("NoSuchThing", known) == []
     assert "BatchNormalization" in nearest("BatchNormalisation", known)
+
+
+def test_a_member_of_an_enumeration_counts_as_its_value() -> None:
+    class Mode(enum.Enum):
+        BILINEAR = "bilinear"
+
+    assert plain(Mode.BILINEAR) == plain("bilinear") == "bilinear"
+    assert plain(lambda x: x) == "<lambda>"

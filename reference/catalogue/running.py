@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import enum
 import inspect
 import linecache
 import math
@@ -107,7 +108,12 @@ def signature(form: Form, modules: Mapping[str, Any]) -> dict[str, str]:
 
 
 def plain(value: Any) -> Any:
-    """A default as JSON can hold it: numbers and texts as they are, other objects by the name of their class."""
+    """A default as JSON can hold it: numbers and texts as they are, other objects by the name of their class.
+
+    A member of an enumeration counts as its value, which a release may come to write as such.
+    """
+    if isinstance(value, enum.Enum):
+        return plain(value.value)
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (list, tuple)):
