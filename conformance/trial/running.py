@@ -87,7 +87,7 @@ class FaultyCollector(Collector):
             except (ObservationFailed, WorkerFailed, ObservationUnwritable):
                 return False
             clean = self._bench.collector.directory / key.file_name
-            self._same[key] = filecmp.cmp(self.directory / key.file_name, clean, shallow=False)
+            self._same[key] = clean.exists() and filecmp.cmp(self.directory / key.file_name, clean, shallow=False)
         return self._same[key]
 
 
