@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from conformance.checks import Step, Verdict
 from conformance.commands import bisect as command
 from conformance.commands.gate import GateWords
-from conformance.ending import WrongUse
+from conformance.ending import SideNotHad, WrongUse
 from conformance.environments import SideError, companion, held, parse_side, resolve
 from conformance.environments.lock import Options
 from conformance.gate.progress import Progress
@@ -91,6 +92,22 @@ def test_keras_is_probed_on_one_tensorflow(
     assert (answer["package"], answer["beside"]) == ("keras", "tensorflow-cpu==2.19.1")
     assert answer["found"] == {"last_good": "3.4.1", "first_bad": "3.8.0"}
     assert [probe["version"] for probe in answer["probes"]] == ["3.3.3", "3.15.1", "3.8.0", "3.4.1"]
+
+
+def test_what_could_not_be_probed_between_the_pair_is_told(
+    index: str, probed: list[Request], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carry_out: Callable[[Request, Progress], Outcome] = vars(command)["run_gate"]
+
+    def without(request: Request, progress: Progress) -> Outcome:
+        if "keras==3.4.1" in request.candidate.text:
+            raise SideNotHad("no wheel")
+        return carry_out(request, progress)
+
+    monkeypatch.setattr(command, "run_gate", without)
+    assert bisect(index, "keras", "3.3.3", "3.8.0", beside="tensorflow-cpu") == 1
+    told = "keras 3.8.0 is the first release that departs from 3.3.3; 3.3.3 agrees; not known of 3.4.1"
+    assert capsys.readouterr().out.splitlines()[0] == told
 
 
 def test_a_good_release_that_is_newer_is_gone_back_from(

@@ -176,7 +176,8 @@ def _answer(series: Series, found: Found | None, probes: Sequence[Probe], reques
 def _sentence(series: Series, found: Found, probes: Sequence[Probe]) -> str:
     first = f"{series.package} {found.first_bad} is the first release that departs"
     low, high = sorted(map(Version, asdict(found).values()))
-    unknown = [probe.version for probe in probes if probe.departs is None and low < Version(probe.version) < high]
+    passed_over = [Version(probe.version) for probe in probes if probe.departs is None]
+    unknown = [str(version) for version in passed_over if low < version < high and not version.is_prerelease]
     rest = f"{found.last_good} agrees" + (f"; not known of {', '.join(unknown)}" if unknown else "")
     if series.backwards:
         return f"going back from {series.good}, {first} from it; {rest}"
