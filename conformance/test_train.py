@@ -42,7 +42,10 @@ def test_frameworks_agree(case: Case, laboratory: Laboratory, verify: Verify) ->
 def test_loss_decreases(case: Case, laboratory: Laboratory, verify: Verify) -> None:
     """Training lowers the loss, on the way and on the test images."""
     observed = laboratory.trained(case)
-    verify([*train.loss_decreases(case, observed), *evaluate.loss_decreases(case, observed)])
+    checks = [*train.loss_decreases(case, observed), *evaluate.loss_decreases(case, observed)]
+    if not checks and not case.has_oracle:
+        pytest.skip("it tells one mean of its one epoch, and of a module of its own nobody knows what that lies below")
+    verify(checks)
 
 
 @pytest.mark.each("variant with counterpart")
