@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
@@ -13,8 +17,10 @@ import pytest
 
 from conformance.census import NotRun
 from conformance.checks import Check, Kind, Step, Verdict
+from conformance.ending import NotPossible
 from conformance.trial.machine import SETTINGS, role
-from conformance.trial.machine_outcome import Outcome, differences, grows, judge_full, judge_kill
+from conformance.trial.machine_outcome import Outcome, differences, grows, judge_clock, judge_full, judge_kill
+from conformance.trial.wall_clock import WallClock
 from conformance.trial.watched_run import Ended, _command, damaged
 from conformance.verdict import Partial, Run
 from conformance.worker import WorkerFailed
@@ -126,6 +132,60 @@ class TestFullDisk:
         assert reason in why
 
 
+class TestClockThatIsSet:
+    STARTED = datetime(2027, 3, 1, 12, tzinfo=UTC)
+    RUN = replace(CLEAN, started="2027-03-01T12:00:04+00:00", seconds=20.0)
+    SET = Ended(0, "953 passed", RUN)
+
+    def test_right(self) -> None:
+        assert judge_clock(self.SET, EXPECTED, self.STARTED, 21.5) == (Outcome.UNHARMED, "")
+
+    @pytest.mark.parametrize(
+        ("ended", "reason"),
+        [
+            (replace(SET, run=replace(RUN, started="2026-11-28T12:00:00+00:00")), "the clock was not set"),
+            (replace(SET, status=1), "exit status 1"),
+            (replace(SET, status=None), "did not end by itself"),
+            (replace(SET, left=("process 7: python",)), "left process 7"),
+            (replace(SET, run=replace(RUN, seconds=-86_400.0)), "says that it took -86400.0 s"),
+            (replace(SET, run=replace(RUN, seconds=21.6)), "says that it took 21.6 s, and took 21.5 s"),
+        ],
+    )
+    def test_wrong(self, ended: Ended, reason: str) -> None:
+        outcome, why = judge_clock(ended, EXPECTED, self.STARTED, 21.5)
+        assert outcome is Outcome.WRONG
+        assert reason in why
+
+    def test_another_process_sees_it_set_and_set_back(self, tmp_path: Path) -> None:
+        if not sys.platform.startswith("linux"):
+            pytest.skip("the clock is set by a library preloaded as on Linux")
+        try:
+            clock = WallClock(tmp_path)
+        except NotPossible as reason:
+            pytest.skip(str(reason))
+        asks = "import time\nwhile input() == 'now': print(time.time(), time.monotonic(), flush=True)"
+        clock.put(86_400.0 * 300)
+        with subprocess.Popen(
+            [sys.executable, "-c", asks],
+            env={**os.environ, **clock.variables},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            for days in (300, -300, 0):
+                clock.put(86_400.0 * days)
+                earlier = time.time(), time.monotonic()
+                process.stdin.write("now\n")
+                process.stdin.flush()
+                wall, span = (float(word) for word in process.stdout.readline().split())
+                later = time.time(), time.monotonic()
+                assert earlier[0] <= wall - 86_400 * days <= later[0]
+                assert earlier[1] <= span <= later[1]
+            process.stdin.write("enough\n")
+
+
 def test_runs_that_end_alike() -> None:
     changed = replace(CLEAN, checks=(*CLEAN.checks[:-1], replace(CLEAN.checks[-1], measured=0.5)))
     missing = replace(CLEAN, checks=CLEAN.checks[:-1])
@@ -171,6 +231,7 @@ _WALL_CLOCK = {
     "conformance/gate/running.py": "when a run started, for its report",
     "conformance/gathering.py": "when a run started, for its report",
     "conformance/ledger.py": "whether a waiver has expired",
+    "conformance/trial/machine.py": "when a run whose clock is set started, to see that it was set",
     "conformance/trial/running.py": "when a trial started, for its report",
 }
 _WALL_CLOCK_NAMES = {"time.time", "time.time_ns", "time.localtime", "time.gmtime", "time.ctime", "time.strftime"}

@@ -1,13 +1,14 @@
-"""Faults of the machine: processes killed, a disk full, runs on one cache at once, runs one after the other.
+"""Faults of the machine: processes killed, a disk full, the clock set, runs on one cache at once, one after the other.
 
     python -m conformance.trial.machine kills --times 100
     python -m conformance.trial.machine full
+    python -m conformance.trial.machine clock --times 100
     python -m conformance.trial.machine shared --runs 8
     python -m conformance.trial.machine repeats --times 10
 
 Each is done to runs of a small part of the suite, the first epoch of `mnist_mlp`. What every run said is kept in the
 directory; the exit status is 1 where one of them was wrong. POSIX alone; `full` mounts a small tmpfs, as root or
-under `unshare --map-root-user --mount`.
+under `unshare --map-root-user --mount`; `clock` needs Linux and a C compiler.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Annotated
@@ -28,12 +30,16 @@ import typer
 
 from conformance.ending import Ended as CommandEnded
 from conformance.ending import NotPossible
-from conformance.trial.machine_outcome import Outcome, differences, grows, judge_full, judge_kill
+from conformance.trial.machine_outcome import Outcome, differences, grows, judge_clock, judge_full, judge_kill
+from conformance.trial.wall_clock import WallClock
 from conformance.trial.watched_run import Setting, WatchedRun, clean_run
 
 SETTINGS = (Setting("pytorch"), Setting("tensorflow"), Setting("pytorch", 2))
 BOTH = Setting("tensorflow,pytorch", 2)
 KILLS_A_RUN = 3
+SETTINGS_A_RUN = 5
+DAY = 86_400.0  # seconds
+YEAR = 365 * DAY
 _SMALLEST, _LARGEST = 1 << 12, 1 << 30
 
 app = typer.Typer(add_completion=False)
@@ -51,12 +57,7 @@ def kills(
     place = _fresh(directory / "kills")
     cache = place / "cache"
     random = Random(seed)
-    seconds, expected = {}, {}
-    for setting in SETTINGS:
-        shutil.rmtree(cache, ignore_errors=True)
-        clock = time.monotonic()
-        expected[setting] = len(clean_run(place / f"clean {setting}", setting, cache).checks)
-        seconds[setting] = time.monotonic() - clock
+    seconds, expected = _clean_runs(place, cache)
     killed: Counter[str] = Counter()
     outcomes: Counter[Outcome] = Counter()
     while killed.total() < times:
@@ -76,6 +77,17 @@ def kills(
     typer.echo(f"runs {outcomes.total()}: {', '.join(f'{count} {what}' for what, count in outcomes.most_common())}")
     typer.echo("clean runs on the cache that is left pass")
     raise typer.Exit(int(outcomes[Outcome.WRONG] > 0))
+
+
+def _clean_runs(place: Path, cache: Path) -> tuple[dict[Setting, float], dict[Setting, int]]:
+    """How many seconds an undisturbed run of every setting takes, its cache empty, and how many checks it makes."""
+    seconds, expected = {}, {}
+    for setting in SETTINGS:
+        shutil.rmtree(cache, ignore_errors=True)
+        clock = time.monotonic()
+        expected[setting] = len(clean_run(place / f"clean {setting}", setting, cache).checks)
+        seconds[setting] = time.monotonic() - clock
+    return seconds, expected
 
 
 def _kill_some(run: WatchedRun, random: Random, mean_seconds: float) -> Iterator[str]:
@@ -145,6 +157,44 @@ def _mount(*words: str) -> None:
     mounted = subprocess.run(["mount", *words], capture_output=True, text=True, check=False)
     if mounted.returncode:
         raise NotPossible(f"no tmpfs can be mounted ({mounted.stderr.strip()}): be root, or use unshare")
+
+
+@app.command()
+def clock(
+    times: Annotated[int, typer.Option(help="How many times to set the clock.")] = 100,
+    seed: Annotated[int, typer.Option(help="Of the moments and the times.")] = 0,
+    directory: Directory = DEFAULT,
+) -> None:
+    """Set the wall clock of runs, by up to a year to either side, before they start and at random moments."""
+    place = _fresh(directory / "clock")
+    cache = place / "cache"
+    random = Random(seed)
+    hands = WallClock(place)
+    seconds, expected = _clean_runs(place, cache)
+    outcomes: Counter[Outcome] = Counter()
+    done = 0
+    while done < times:
+        number = outcomes.total() + 1
+        setting = SETTINGS[number % len(SETTINGS)]
+        if number % 2:
+            shutil.rmtree(cache, ignore_errors=True)
+        offsets = [random.uniform(-YEAR, YEAR)]
+        hands.put(offsets[0])
+        started, true_clock = datetime.now(UTC), time.monotonic()
+        run = WatchedRun(place / f"{number:03d}", setting, cache, variables=hands.variables)
+        while not run.is_over_within(random.expovariate(SETTINGS_A_RUN / seconds[setting])):
+            offsets.append(random.uniform(-YEAR, YEAR))
+            hands.put(offsets[-1])
+        ended = run.end()
+        took = time.monotonic() - true_clock
+        outcome, reason = judge_clock(ended, expected[setting], started + timedelta(seconds=offsets[0]), took)
+        done += len(offsets)
+        outcomes[outcome] += 1
+        days = ", ".join(f"{offset / DAY:+.0f}" for offset in offsets)
+        _tell(f"{number:3} {setting}: {days} days: {_words(outcome, reason)}")
+    typer.echo(f"set the clock {done} times")
+    typer.echo(f"runs {outcomes.total()}: {', '.join(f'{count} {what}' for what, count in outcomes.most_common())}")
+    raise typer.Exit(int(outcomes[Outcome.WRONG] > 0))
 
 
 @app.command()

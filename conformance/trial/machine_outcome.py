@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from scipy.stats import kendalltau
@@ -58,6 +59,23 @@ def judge_full(ended: Ended, expected: int) -> tuple[Outcome, str]:
     if not told:
         return Outcome.WRONG, f"exit status {ended.status} without a word about the disk"
     return Outcome.TOLD, told[0].strip()
+
+
+def judge_clock(ended: Ended, expected: int, started: datetime, took: float) -> tuple[Outcome, str]:
+    """What became of a run whose wall clock said `started` at first and was set while it ran for `took` seconds.
+
+    Nothing excuses a failure; the run must say that it started then, to the hour, and took no longer than it did.
+    """
+    if wrong := _wrong(ended, expected):
+        return Outcome.WRONG, wrong
+    assert ended.run is not None
+    if ended.status:
+        return Outcome.WRONG, f"exit status {ended.status}"
+    if abs(datetime.fromisoformat(ended.run.started) - started) > timedelta(hours=1):
+        return Outcome.WRONG, f"the clock was not set: the run says that it started {ended.run.started}"
+    if not 0 < ended.run.seconds <= took:
+        return Outcome.WRONG, f"says that it took {ended.run.seconds} s, and took {took:.1f} s"
+    return Outcome.UNHARMED, ""
 
 
 def _wrong(ended: Ended, expected: int) -> str:
