@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import sys
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from conformance import ledger_file
 from conformance.cases import Case
 from conformance.checks import Verdict
-from conformance.gate.execution_plan import plan_changes, same_devices
+from conformance.gate import running
+from conformance.gate.accepting import Ledgers
+from conformance.gate.execution_plan import PlanComparison, plan_changes, same_devices
+from conformance.gate.request import Request, SideRequest
+from conformance.gate.sides import ReadySide, ReadySides
 from conformance.observations import Key
 from conformance.observer.onednn import primitives
 from conformance.requests import request_for
 from conformance.subjects import Subject
-from conformance.verdict import PlanChange
+from conformance.verdict import Mode, PlanChange, Run, Side
 from conformance.worker import Worker, stage_code
 from reference.workloads import MNIST_MLP
+from tests.own_gates import quiet
 from tests.planted_faults import BFLOAT16, plant
 
 CASE = Case(MNIST_MLP, "pytorch", "cuda", "pytorch@baseline", seed=0, side="candidate")
@@ -112,3 +119,28 @@ def test_tensorflow_tells_the_executed_graph_and_what_onednn_ran(tmp_path: Path)
     assert not any("oneDNN inner_product" in name for name in plain["train_step"]["kernels"])
     named = {change.what for change in plan_changes("tensorflow", "mnist_mlp", plan, plain)}
     assert {"operator _MklNativeFusedMatMul", "operator _FusedMatMul"} <= named
+
+
+ELSEWHERE = changed("train_step", "devices", cpu=38)
+
+
+@pytest.mark.parametrize(("version", "accepted"), [("2.15.0", True), ("2.16.0", False)])
+def test_a_waiver_for_the_device_holds_in_the_next_gate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, accepted: bool
+) -> None:
+    moved = same_devices(CASE, PLAN, ELSEWHERE)
+    ledger = tmp_path / "ledger.toml"
+    ledger_file.accept(ledger, moved, "known", date.today() + timedelta(days=60), {"torch": version})
+    packages = {"torch": "2.15.0"}
+    baseline, candidate = (
+        ReadySide(name, name, Path(sys.executable), "3.11", packages, ("pytorch",), {}, {})
+        for name in ("baseline", "candidate")
+    )
+    request = Request(SideRequest("baseline"), SideRequest("candidate"), (MNIST_MLP,), device="cuda", ledger=ledger)
+    monkeypatch.setattr(running, "compare_execution", lambda *words: PlanComparison(checks=(moved,)))
+    before = Run(Mode.GATE, (), Side("baseline"), Side("candidate"))
+    sides = ReadySides(baseline, candidate, (), ())
+    run = running._with_plan_and_speed(before, request, sides, Ledgers(ledger), quiet())
+    assert [check.ledger_id is not None for check in run.checks] == [accepted]
+    assert [use.reason for use in run.ledger] == ["known"] * accepted
+    assert run.exit_status == (0 if accepted else 1)

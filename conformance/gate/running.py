@@ -115,7 +115,8 @@ def _carried_out(request: Request, sides: ReadySides, ledgers: Ledgers, progress
     with _observer(request, sides, progress) as observer:
         _observe(request, sides, observer, progress)
         run = _judge(request, sides, observer, ledgers, progress)
-    run = _with_plan_and_speed(run, request, sides, progress)  # now that the workers that observed have ended
+    # Now that the workers that observed have ended.
+    run = _with_plan_and_speed(run, request, sides, ledgers, progress)
     seconds = round(time.monotonic() - clock, 1)
     run = replace(run, started=started.isoformat(timespec="seconds"), seconds=seconds)
     return Outcome(run, observer.records)
@@ -203,7 +204,9 @@ def _judge(request: Request, sides: ReadySides, observer: Observer, ledgers: Led
         keys = [Key(*pair, "native", "glorot", request.seed, request.device) for pair in drifting]
         progress.expect(dict.fromkeys(SIDES, keys))
         observer.observe(dict.fromkeys(SIDES, keys), side_by_side=request.device == "cpu")
-        checks += equivalence.equivalence_checks(drifting, workloads, request.device, request.seed, records)
+        found = list(equivalence.equivalence_checks(drifting, workloads, request.device, request.seed, records))
+        more, more_problems = ledgers.accept(found, sides)
+        checks, problems = [*checks, *more], [*problems, *more_problems]
     chosen = [
         _with_command(check, request.command) for check in equivalence.told(checks) if _is_chosen(check, request.only)
     ]
@@ -234,16 +237,15 @@ def _permitted(checks: Sequence[Check]) -> list[str]:
     ]
 
 
-def _with_plan_and_speed(run: Run, request: Request, sides: ReadySides, progress: Progress) -> Run:
+def _with_plan_and_speed(run: Run, request: Request, sides: ReadySides, ledgers: Ledgers, progress: Progress) -> Run:
     """The run, with what comparing the execution plans and timing both sides has shown."""
     with tempfile.TemporaryDirectory(prefix="conformance-") as name:
         code = stage_code(Path(name, "code"))
         if is_wanted(f"{Step.TRAIN}/plan", request.only):
             progress.say("comparing the execution plans")
             found = compare_execution(request, sides, code, Path(name))
-            checks = [
-                _with_command(check, request.command) for check in found.checks if _is_chosen(check, request.only)
-            ]
+            accepted, problems = ledgers.accept(found.checks, sides)
+            checks = [_with_command(check, request.command) for check in accepted if _is_chosen(check, request.only)]
             partial = run.partial
             if partial is not None:
                 partial = Partial(partial.ran + len(checks), partial.total + len(found.checks))
@@ -252,7 +254,8 @@ def _with_plan_and_speed(run: Run, request: Request, sides: ReadySides, progress
                 checks=tuple(sorted((*run.checks, *checks), key=lambda check: check.id)),
                 partial=partial,
                 plan_changes=found.changes,
-                warnings=(*run.warnings, *found.warnings),
+                ledger=tuple(ledgers.uses([*run.checks, *checks])),
+                warnings=(*run.warnings, *found.warnings, *problems),
             )
         if request.speed != OFF:
             progress.say(f"timing by the plan {request.speed}: leave the machine alone until it is done")
