@@ -14,8 +14,11 @@ from conformance.checks import Check, Kind, Step, Verdict
 # in `objective/gradient/hidden/kernel`. What goes into a step comes first; what is read off its results
 # comes last.
 _STAGES = (
-    ("configuration", "settings", "versions", "parameter_count", "parameter_total", "parameter_shapes"),
-    ("train", "batches", "initial"),
+    (
+        *("configuration", "settings", "versions", "loaded"),
+        *("parameter_count", "parameter_total", "parameter_shapes"),
+    ),
+    ("train", "batches", "initial_weights"),
     ("test",),
     ("logits", "probabilities"),
     ("loss", "losses", "epoch_losses"),

@@ -22,6 +22,20 @@ def test_parameter_shapes(case: Case, laboratory: Laboratory, verify: Verify) ->
 
 
 @pytest.mark.each("framework")
+def test_output_dtypes(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """The outputs are float32."""
+    if not case.has_oracle:
+        pytest.skip("the dtypes of a model of one's own are its author's choice")
+    verify([model.dtypes(case, laboratory.observe(case, "model"))])
+
+
+@pytest.mark.each("framework")
+def test_weights_taken(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """The model holds the weights that it was given, bit for bit."""
+    verify(model.weights_taken(case, laboratory.observe(case, "model")))
+
+
+@pytest.mark.each("framework")
 def test_parameters_used(case: Case, laboratory: Laboratory, verify: Verify) -> None:
     """The outputs change with every parameter."""
     verify([model.parameters_used(case, laboratory.observe(case, "model"))])
@@ -35,7 +49,7 @@ def test_initialisation(case: Case, laboratory: Laboratory, verify: Verify) -> N
 
 @pytest.mark.each("pair with seed")
 def test_outputs(case: Case, laboratory: Laboratory, verify: Verify) -> None:
-    """Logits and probabilities of all test images, preprocessing outside and inside the model."""
+    """Logits and probabilities of all test images, preprocessing outside and inside the model, and with biases."""
     oracle = laboratory.arbiter(case)
     other = oracle if case.partner == "oracle" else laboratory.partner(case, "model")
     verify(model.outputs(case, laboratory.observe(case, "model"), other, oracle))

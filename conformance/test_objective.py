@@ -15,6 +15,14 @@ def test_configuration(case: Case, laboratory: Laboratory, verify: Verify) -> No
     verify(objective.configuration(case, laboratory.observe(case, "objective")))
 
 
+@pytest.mark.each("framework")
+def test_loss_dtypes(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """Loss, gradients and updated parameters are float32."""
+    if not case.has_oracle:
+        pytest.skip("the dtypes of a model of one's own are its author's choice")
+    verify([objective.dtypes(case, laboratory.observe(case, "objective"))])
+
+
 @pytest.mark.each("pair with seed")
 def test_loss_gradients_and_first_update(case: Case, laboratory: Laboratory, verify: Verify) -> None:
     """Loss, every gradient and every updated parameter of the first batch."""

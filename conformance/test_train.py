@@ -24,6 +24,12 @@ def test_weights(case: Case, laboratory: Laboratory, verify: Verify) -> None:
     verify(train.weights(case, laboratory.trained(case), oracle, oracle))
 
 
+@pytest.mark.each("train variant")
+def test_final_weights(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """What training leaves in the model are the weights after its last step, bit for bit."""
+    verify(train.final_weights(case, laboratory.trained(case)))
+
+
 @pytest.mark.each("complete variants")
 def test_frameworks_agree(case: Case, laboratory: Laboratory, verify: Verify) -> None:
     """Losses and weights of the two frameworks, all steps, within the same allowance of each other.

@@ -46,12 +46,16 @@ class Observed:
         return [
             *model.parameter_count(CASE, self.model),
             *model.parameter_shapes(CASE, self.model),
+            *model.weights_taken(CASE, self.model),
             model.parameters_used(CASE, self.model),
+            model.dtypes(CASE, self.model),
             *model.outputs(CASE, self.model, oracle, oracle),
             *objective.configuration(CASE, self.objective),
+            objective.dtypes(CASE, self.objective),
             *objective.first_batch(CASE, self.objective, oracle, oracle),
             *train.losses(CASE, self.train, oracle, oracle),
             *train.weights(CASE, self.train, oracle, oracle),
+            *train.final_weights(CASE, self.train),
             *train.loss_decreases(CASE, self.train),
             *train.same_bits(CASE, "repeatable", self.repeat, self.train),
             *evaluate.logits(CASE, self.train, oracle, oracle),
@@ -221,7 +225,8 @@ class TestModel:
             train=runs.faulty("train", weights=kernel),
         )
         found = wrong.first()
-        assert (found.step, found.tensor, found.verdict) == (Step.MODEL, "model/logits", Verdict.DRIFT)
+        assert (found.tensor, found.verdict) == ("model/initial_weights/output/kernel", Verdict.BREAK)
+        assert "logits" in {check.contract for check in failed(wrong.checks())}
 
     def test_probabilities_that_are_logits(self, sound: Observed) -> None:
         wrong = with_tensor(sound.model, "model/probabilities", sound.model.tensors["model/logits"])
@@ -230,6 +235,30 @@ class TestModel:
     def test_one_logit_that_is_not_a_number(self, sound: Observed) -> None:
         found = replace(sound, model=with_element(sound.model, "model/logits", (9_999, 9), np.nan)).first()
         assert (found.tensor, found.index, found.verdict) == ("model/logits", (9_999, 9), Verdict.BREAK)
+
+    def test_one_weight_that_is_not_the_one_given(self, sound: Observed) -> None:
+        wrong = with_element(sound.model, "model/initial_weights/hidden/kernel", (0, 3), 0.0)
+        found = replace(sound, model=wrong).first()
+        assert (found.tensor, found.index, found.verdict) == (
+            "model/initial_weights/hidden/kernel",
+            (0, 3),
+            Verdict.BREAK,
+        )
+
+    def test_a_bias_that_is_added_twice(self, sound: Observed) -> None:
+        """Nothing else of the model step shows it: the biases start at zero."""
+        name = "model/with_biases/logits"
+        twice = sound.model.tensors[name] + np.linspace(-0.5, 0.5, 10, dtype=np.float32)
+        found = replace(sound, model=with_tensor(sound.model, name, twice)).first()
+        assert (found.tensor, found.verdict) == (name, Verdict.DRIFT)
+
+    def test_outputs_of_another_dtype(self, sound: Observed) -> None:
+        name = "model/probabilities"
+        wrong = with_tensor(sound.model, name, sound.model.tensors[name].astype(np.float64))
+        (found,) = failed(replace(sound, model=wrong).checks())
+        assert (found.contract, found.reason) == ("dtypes", "model/probabilities is float64, expected float32")
+        assert not model.dtypes(CASE, wrong, wrong).failed
+        assert model.dtypes(CASE, sound.model, wrong).reason == "model/probabilities is float32, expected float64"
 
     @pytest.mark.parametrize("used", [{"hidden/bias": False}, {}])
     def test_a_parameter_that_is_not_used(self, sound: Observed, used: dict[str, bool]) -> None:
@@ -302,6 +331,17 @@ class TestObjective:
         ).first()
         assert (found.step, found.verdict) == (Step.OBJECTIVE, Verdict.BREAK)
         assert "configuration/learning_rate" in found.id
+
+    def test_updates_that_are_counted_wrongly(self, sound: Observed) -> None:
+        facts = {**sound.objective.facts["configuration"], "updates": 2}
+        found = failed(objective.configuration(CASE, with_facts(sound.objective, configuration=facts)))
+        assert [(check.contract, check.verdict) for check in found] == [("configuration/updates", Verdict.BREAK)]
+
+    def test_a_loss_of_another_dtype(self, sound: Observed) -> None:
+        loss = sound.objective.tensors["objective/loss"].astype(np.float64)
+        wrong = replace(sound, objective=with_tensor(sound.objective, "objective/loss", loss))
+        (found,) = failed(wrong.checks())
+        assert (found.contract, found.reason) == ("dtypes", "objective/loss is float64, expected float32")
 
     @pytest.mark.parametrize("factor", [1.001, 1.0001, 0.9999])
     def test_a_learning_rate_that_hides(self, runs: ShortRuns, sound: Observed, factor: float) -> None:
@@ -401,6 +441,15 @@ class TestTrain:
         broken = {check.contract: check.reason for check in wrong.checks() if check.verdict is Verdict.BREAK}
         assert broken["losses"] == "train/losses: shape (40,) where (42,) is expected"
         assert "recorded_weights" in broken
+
+    def test_weights_that_change_when_training_ends(self, sound: Observed) -> None:
+        name = "train/final_weights/output/bias"
+        (found,) = failed(sound.trained(with_element(sound.train, name, (4,), 0.0)).checks())
+        assert (found.contract, found.verdict) == ("final_weights/output/bias", Verdict.BREAK)
+        unrecorded = train.final_weights(CASE, without(sound.train, "weights/000042/output/bias"))
+        assert [check.reason for check in failed(unrecorded)] == [
+            f"{name}: train/weights/000042/output/bias was not recorded, so nothing was compared"
+        ]
 
     def test_a_missing_recorded_step(self, sound: Observed) -> None:
         wrong = sound.trained(without(sound.train, "/000008/"))
@@ -555,13 +604,22 @@ class TestImports:
         "default_dtype": "float32",
         "deterministic": True,
         "tf32": False,
+        "subnormals": True,
         "backend": "torch",
     }
     VERSIONS: ClassVar = {"torch": "2.15.0", "torchvision": "0.29.2", "numpy": "2.4.6"}
+    LOADED: ClassVar = {"torch": "2.15.0+cu130", "torchvision": "0.29.2", "numpy": "2.4.6"}
+    INSTALLED: ClassVar = {"torch": ["2.15.0"], "torchvision": ["0.29.1", "0.29.2+cpu"], "numpy": ["2.4.6"]}
     PYTORCH = replace(CASE, framework="pytorch", partner="", variant=None)
 
     def observed(self, **facts: Any) -> Observation:
-        sound = {"versions": self.VERSIONS, "settings": self.SETTINGS, "devices": ["cpu"]}
+        sound = {
+            "versions": self.VERSIONS,
+            "loaded": self.LOADED,
+            "installed": self.INSTALLED,
+            "settings": self.SETTINGS,
+            "devices": ["cpu"],
+        }
         return Observation(Key("short", "pytorch", "imports"), {**sound, **facts}, {})
 
     def failures(self, threads: int = 1, **facts: Any) -> list[str]:
@@ -584,10 +642,21 @@ class TestImports:
             ("deterministic", False),
             ("tf32", True),
             ("tf32", None),
+            ("subnormals", False),
         ],
     )
     def test_another_setting(self, name: str, value: Any) -> None:
         assert self.failures(settings={**self.SETTINGS, name: value}) == ["settings"]
+
+    def test_a_package_that_is_not_the_installed_one(self) -> None:
+        observed = self.observed(loaded={**self.LOADED, "torch": "2.14.1+cu130"})
+        (check,) = failed(imports.environment(self.PYTORCH, observed, 1))
+        assert (check.contract, check.reason) == ("loaded", "torch is 2.14.1, expected 2.15.0")
+
+    def test_a_package_of_which_no_distribution_is_known_is_not_compared(self) -> None:
+        observed = self.observed(installed={**self.INSTALLED, "numpy": []})
+        checks = {check.contract: check for check in imports.environment(self.PYTORCH, observed, 1)}
+        assert (checks["loaded"].verdict, checks["loaded"].elements) == (Verdict.IDENTICAL, 2)
 
     def test_other_threads_than_asked_for(self) -> None:
         assert self.failures(threads=4) == ["settings"]

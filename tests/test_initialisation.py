@@ -48,7 +48,7 @@ def test_documented_laws_hold() -> None:
             assert result.holds, result
     results = {result.name: result for result in judge_initialisation(draw(), LAWS)}
     assert results["hidden/kernel"].expected == pytest.approx(LIMIT / sqrt(3))
-    assert results["hidden/kernel"].allowed == pytest.approx(1e-6 / 9)
+    assert results["hidden/kernel"].allowed == pytest.approx(1e-6 / 12)
     assert [results[name].elements for name in LAWS] == [7840, 10, 100, 10]
 
 
@@ -95,6 +95,21 @@ def test_the_right_variance_with_the_wrong_shape_is_rejected() -> None:
     result = judge_one(kernel, glorot_uniform(784, 10))
     assert result.deviation == pytest.approx(result.expected)
     assert not result.holds
+
+
+def test_two_units_that_start_alike_are_rejected() -> None:
+    kernel = draw()["hidden/kernel"]
+    kernel[:, 1] = kernel[:, 0]
+    result = judge_one(kernel, glorot_uniform(784, 10))
+    assert not result.holds
+    assert "repeated values" in result.reason
+
+
+@pytest.mark.parametrize(("bits", "holds"), [(16, False), (23, True), (24, True)])
+def test_numbers_that_are_drawn_too_coarsely_are_rejected(bits: int, holds: bool) -> None:
+    drawn = np.random.default_rng(0).integers(0, 2**bits, (784, 10)) / 2**bits
+    kernel = ((2 * drawn - 1) * LIMIT).astype(np.float32)
+    assert judge_one(kernel, glorot_uniform(784, 10)).holds == holds
 
 
 def test_a_shifted_law_is_rejected() -> None:

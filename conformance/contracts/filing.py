@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from fnmatch import fnmatchcase
 from typing import Any
@@ -117,6 +117,16 @@ def exactly(case: Case, step: Step, contract: str, found: Any, expected: Any) ->
     if isinstance(expected, Mapping):
         return _same_values(case, step, contract, dict(found), dict(expected))
     return file(case, step, contract, Kind.EXACT, exact.compare(f"{step}/{contract}", found, expected))
+
+
+def dtypes(case: Case, step: Step, names: Sequence[str], observed: Observation, other: Observation | None) -> Check:
+    """The check that these tensors have the dtypes that they have on the other side, or else float32.
+
+    Of those alone that were observed: that one is missing is told where its values are compared.
+    """
+    found = {name: str(observed.tensors[name].dtype) for name in names if name in observed.tensors}
+    theirs = {name: str(other.tensors[name].dtype) for name in found if name in other.tensors} if other else {}
+    return exactly(case, step, "dtypes", found, {name: theirs.get(name, "float32") for name in found})
 
 
 def holds(

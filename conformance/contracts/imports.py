@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from packaging.version import InvalidVersion, Version
+
 from conformance.cases import Case
 from conformance.checks import Check, Step
 from conformance.contracts.filing import exactly, holds
@@ -14,7 +16,7 @@ PACKAGES = {"tensorflow": ("tensorflow", "keras", "numpy"), "pytorch": ("torch",
 
 
 def environment(case: Case, observed: Observation, threads: int) -> Iterator[Check]:
-    """Versions are known, and device, thread count and default dtype are the ones asked for."""
+    """Versions are known and those installed; device, thread count and default dtype are the ones asked for."""
     versions, settings = observed.facts["versions"], observed.facts["settings"]
     missing = [name for name in PACKAGES[case.framework] if not versions.get(name)]
     yield holds(
@@ -25,6 +27,7 @@ def environment(case: Case, observed: Observation, threads: int) -> Iterator[Che
         f"no version of {', '.join(missing)} is known",
         elements=len(PACKAGES[case.framework]),
     )
+    yield _loaded(case, observed)
     expected = {
         "device": case.device,
         "intra_op_threads": threads,
@@ -33,9 +36,30 @@ def environment(case: Case, observed: Observation, threads: int) -> Iterator[Che
         "deterministic": True,
         "tf32": False,
     }
+    if case.framework == "pytorch":
+        expected["subnormals"] = True  # TensorFlow takes them for 0, on some devices
     yield exactly(case, Step.IMPORTS, "settings", {name: settings.get(name) for name in expected}, expected)
     found = any(device.startswith(case.device) for device in observed.facts["devices"])
     yield holds(case, Step.IMPORTS, "device", found, f"{case.device} is not among {observed.facts['devices']}")
+
+
+def _loaded(case: Case, observed: Observation) -> Check:
+    """What was imported is what was installed: no other copy on the path, no module that tells another version."""
+    loaded, expected = {}, {}
+    for name in PACKAGES[case.framework]:
+        installed = [_public(text) for text in observed.facts["installed"].get(name, ())]
+        if installed:
+            loaded[name] = _public(observed.facts["loaded"][name])
+            expected[name] = loaded[name] if loaded[name] in installed else installed[0]
+    return exactly(case, Step.IMPORTS, "loaded", loaded, expected)
+
+
+def _public(version: str) -> str:
+    """The version without what a build adds to it: torch 2.15.0 from PyPI calls itself 2.15.0+cu130."""
+    try:
+        return Version(version).public
+    except InvalidVersion:
+        return version
 
 
 def variants(case: Case, observed: Observation) -> Iterator[Check]:

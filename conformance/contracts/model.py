@@ -6,15 +6,17 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from conformance import initial_weights
 from conformance.cases import Case
 from conformance.checks import Check, Kind, Step, Verdict, Where
+from conformance.contracts import filing
 from conformance.contracts.filing import exactly, file, rounded
-from conformance.judge import initialisation
+from conformance.judge import exact, initialisation
 from conformance.judge.comparison import Comparison
 from conformance.observations import Observation
 from reference.workloads import Parameter, Workload
 
-OUTPUTS = ("model/logits", "model/probabilities", "model/inside/logits")
+OUTPUTS = ("model/logits", "model/probabilities", "model/inside/logits", "model/with_biases/logits")
 
 
 def parameter_count(case: Case, observed: Observation) -> Iterator[Check]:
@@ -44,8 +46,21 @@ def parameters_used(case: Case, observed: Observation) -> Check:
     return exactly(case, Step.MODEL, "parameters_used", observed.facts["used"], expected)
 
 
+def dtypes(case: Case, observed: Observation, other: Observation | None = None) -> Check:
+    """The outputs have the dtypes of the other side, or else float32."""
+    return filing.dtypes(case, Step.MODEL, OUTPUTS, observed, other)
+
+
+def weights_taken(case: Case, observed: Observation) -> Iterator[Check]:
+    """The model holds the weights that it was given, bit for bit: outputs do not show those behind black pixels."""
+    for name, given in initial_weights.draw(case.workload, case.seed or 0).items():
+        contract = f"initial_weights/{name}"
+        comparison = exact.compare(f"model/{contract}", observed.tensors[f"model/{contract}"], given)
+        yield file(case, Step.MODEL, contract, Kind.EXACT, comparison)
+
+
 def outputs(case: Case, observed: Observation, other: Observation, oracle: Observation) -> Iterator[Check]:
-    """Logits and probabilities of all test images lie within the rounding allowance."""
+    """Logits and probabilities of all test images, and logits of the first where no bias is 0, lie within rounding."""
     for name in OUTPUTS:
         yield rounded(case, Step.MODEL, name, observed, other, oracle, oracle_name=name.replace("inside/", ""))
 

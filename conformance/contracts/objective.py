@@ -8,6 +8,7 @@ import numpy as np
 
 from conformance.cases import Case
 from conformance.checks import Check, Kind, Step, Verdict, Where
+from conformance.contracts import filing
 from conformance.contracts.filing import exactly, file, rounded
 from conformance.judge import rounding
 from conformance.judge.comparison import Comparison
@@ -27,15 +28,25 @@ def configuration(case: Case, observed: Observation) -> Iterator[Check]:
     expected = {"momentum": 0.0, "nesterov": False, "weight_decay": 0.0}
     in_force = {name: type(value)(found[name] or 0) for name, value in expected.items()}
     yield exactly(case, Step.OBJECTIVE, "configuration/plain_sgd", in_force, expected)
+    if "updates" in found:  # schedules and corrections of a bias go by it
+        yield exactly(case, Step.OBJECTIVE, "configuration/updates", found["updates"], 1)
+
+
+def dtypes(case: Case, observed: Observation, other: Observation | None = None) -> Check:
+    """Loss, gradients and updated parameters have the dtypes of the other side, or else float32."""
+    return filing.dtypes(case, Step.OBJECTIVE, _of_first_batch(case), observed, other)
 
 
 def first_batch(case: Case, observed: Observation, other: Observation, oracle: Observation) -> Iterator[Check]:
     """Loss, every gradient and every updated parameter of the first batch lie within the rounding allowance."""
-    names = ["objective/loss"]
-    for stage in ("gradient", "updated"):
-        names += [f"objective/{stage}/{parameter.name}" for parameter in case.workload.parameters]
-    for name in names:
+    for name in _of_first_batch(case):
         yield rounded(case, Step.OBJECTIVE, name, observed, other, oracle)
+
+
+def _of_first_batch(case: Case) -> list[str]:
+    stages = ("gradient", "updated")
+    names = [f"{stage}/{parameter.name}" for stage in stages for parameter in case.workload.parameters]
+    return ["objective/loss", *(f"objective/{name}" for name in names)]
 
 
 def edge_cases(case: Case, observed: Observation, other: Observation) -> Iterator[Check]:

@@ -44,6 +44,19 @@ def weights(case: Case, observed: Observation, other: Observation, oracle: Obser
             yield rounded(case, Step.TRAIN, name, observed, other, oracle)
 
 
+def final_weights(case: Case, observed: Observation) -> Iterator[Check]:
+    """Once training has returned, the model has the weights of its last step, bit for bit."""
+    last = f"{WEIGHTS}{_variant(case).steps(case.workload):06d}"
+    for parameter in case.workload.parameters:
+        contract, before = f"final_weights/{parameter.name}", f"{last}/{parameter.name}"
+        name = f"train/{contract}"
+        if before in observed.tensors:
+            comparison = exact.compare(name, observed.tensors[name], observed.tensors[before])
+        else:
+            comparison = broken(name, f"{before} was not recorded, so nothing was compared")
+        yield file(case, Step.TRAIN, contract, Kind.EXACT, comparison)
+
+
 def agree_in_float64(case: Case, observed: Observation, other: Observation) -> Iterator[Check]:
     """Run in float64, where rounding all but vanishes, the frameworks do the same at every step.
 

@@ -22,7 +22,7 @@ from conformance.observations import Observation
 from conformance.variants import Variant, complete_variant
 
 # What decides the meaning of a calculation. The others, threads and kernels, may change its rounding.
-MEANING = ("device", "default_dtype", "deterministic", "tf32", "backend")
+MEANING = ("device", "default_dtype", "deterministic", "tf32", "subnormals", "backend")
 _PLACE = re.compile(r"(/[^\s:'\"]+)+/|0x[0-9a-f]+|:\d+")
 
 
@@ -36,6 +36,10 @@ def pair_checks(view: View, other: View) -> Iterator[Check]:
         case, Step.MODEL, lambda: model.outputs(case, view.of("model"), other.of("model"), view.arbiter())
     )
     yield from applied(case, Step.MODEL, lambda: _structure(case, view.of("model"), other.of("model")))
+    yield from applied(case, Step.MODEL, lambda: [model.dtypes(case, view.of("model"), other.of("model"))])
+    yield from applied(
+        case, Step.OBJECTIVE, lambda: [objective.dtypes(case, view.of("objective"), other.of("objective"))]
+    )
     yield from applied(case, Step.OBJECTIVE, lambda: configuration(case, view.of("objective"), other.of("objective")))
     yield from applied(
         case,

@@ -68,6 +68,7 @@ def side_checks(view: View, threads: int) -> Iterator[Check]:
     yield from applied(alone, Step.DATA, lambda: data.batches(alone, view.of("data")))
     yield from applied(alone, Step.MODEL, lambda: model.parameter_count(alone, view.of("model")))
     yield from applied(alone, Step.MODEL, lambda: model.parameter_shapes(alone, view.of("model")))
+    yield from applied(alone, Step.MODEL, lambda: model.weights_taken(alone, view.of("model")))
     yield from applied(alone, Step.MODEL, lambda: [model.parameters_used(alone, view.of("model"))])
     if alone.has_oracle:
         yield from _reference_checks(view)
@@ -88,6 +89,8 @@ def _reference_checks(view: View) -> Iterator[Check]:
     yield from applied(alone, Step.DATA, lambda: data.first_epoch(alone, view.of("data"), view.oracle_data()))
     yield from applied(alone, Step.DATA, lambda: data.preprocessing_inside(alone, view.of("data")))
     yield from applied(alone, Step.MODEL, lambda: model.initialisations(alone, view.of("model")))
+    yield from applied(alone, Step.MODEL, lambda: [model.dtypes(alone, view.of("model"))])
+    yield from applied(alone, Step.OBJECTIVE, lambda: [objective.dtypes(alone, view.of("objective"))])
     yield from applied(
         against, Step.MODEL, lambda: model.outputs(against, view.of("model"), view.ensemble(), view.ensemble())
     )
@@ -121,6 +124,7 @@ def _trained(view: View, variant: Variant) -> Iterator[Check]:
     yield from applied(
         against, Step.TRAIN, lambda: train.weights(against, view.trained(variant), view.ensemble(), view.ensemble())
     )
+    yield from applied(alone, Step.TRAIN, lambda: train.final_weights(alone, view.trained(variant)))
     yield from applied(alone, Step.TRAIN, lambda: train.loss_decreases(alone, view.trained(variant)))
     if variant.counterpart:
         yield from applied(

@@ -1,10 +1,12 @@
 """Whether initial weights follow the law that their framework documents.
 
-Each parameter with a random law faces three tests: Kolmogorov-Smirnov's for the shape, one for the largest
-value (a range that is too narrow shows there first), and one for the mean square (the variance about 0). They
-share the stated false-alarm rate equally (Bonferroni), over all parameters judged together. The first two are
-exact; the third takes the mean square as normal, which for uniform laws errs by less than a factor 1.5 at
-sizes from 10 on. That every value lies inside the law's bounds, and zero where the law says so, is exact.
+Each parameter with a random law faces four tests: Kolmogorov-Smirnov's for the shape, one for the largest
+value (a range that is too narrow shows there first), one for the mean square (the variance about 0), and one for
+values that repeat (two units drawn alike, numbers drawn too coarsely). They share the stated false-alarm rate equally
+(Bonferroni), over all parameters judged together. The first two are exact; the third takes the mean square as normal,
+which for uniform laws errs by less than a factor 1.5 at sizes from 10 on; the fourth takes repeats as Poisson
+distributed, by the birthday problem of float32 generators, which draw one of 2^23 numbers or more. That every
+value lies inside the law's bounds, and zero where the law says so, is exact.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ import scipy
 from numpy.typing import NDArray
 
 ALPHA = 1e-6
+TESTS = 4
+_DRAWN_OF = 2**23
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ def judge_initialisation(
     if samples.keys() != laws.keys():
         odd = ", ".join(sorted(samples.keys() ^ laws.keys()))
         raise ValueError(f"no sample or no documented law for {odd}")
-    tested = 3 * sum(law.distribution is not None for law in laws.values())
+    tested = TESTS * sum(law.distribution is not None for law in laws.values())
     allowed = alpha / tested if tested else 0.0
     return tuple(_judge(name, samples[name], laws[name], allowed) for name in samples)
 
@@ -124,8 +128,11 @@ def _p_values(values: NDArray[np.float64], distribution: Any) -> dict[str, float
     inside = distribution.cdf(largest) - distribution.cdf(-largest)
     second, fourth = distribution.moment(2), distribution.moment(4)
     z = (np.mean(values**2) - second) / sqrt((fourth - second**2) / values.size)
+    repeats = values.size - np.unique(values).size
+    pairs = values.size * (values.size - 1) / 2
     return {
         "Kolmogorov-Smirnov": float(scipy.stats.kstest(values, distribution.cdf).pvalue),
         "largest value": float(min(1.0, inside) ** values.size),
         "mean square": float(2 * scipy.stats.norm.sf(abs(z))),
+        "repeated values": float(scipy.stats.poisson.sf(repeats - 1, pairs / _DRAWN_OF)),
     }

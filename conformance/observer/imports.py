@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from importlib import metadata
 from typing import Any
 
 from .machine import cpu_model
@@ -22,15 +23,28 @@ _RECORDED_VARIABLES = (
     "TORCH",
     "XLA_",
 )
+_DISTRIBUTIONS = {
+    "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-intel", "tensorflow-macos", "tf-nightly"),
+    "keras": ("keras", "keras-nightly"),
+    "torch": ("torch",),
+    "torchvision": ("torchvision",),
+    "numpy": ("numpy",),
+}
+"""The packages in question, and the distributions that may install each."""
 
 
 def observe(session: Session, arguments: dict[str, Any], tensors: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Facts: versions, devices, settings in force, variants, warnings at start, platform, environment variables."""
+    """Facts: versions, devices, settings in force, variants, warnings at start, platform, environment variables.
+
+    `loaded` holds the version that each package gives of itself, `installed` those of its distributions.
+    """
     from reference.workloads import Workload
 
     steps = session.steps(Workload.from_dict(arguments["workload"]))
     facts = {
         "versions": steps.versions(),
+        "loaded": {name: str(sys.modules[name].__version__) for name in _DISTRIBUTIONS if name in sys.modules},
+        "installed": {name: _installed(name) for name in _DISTRIBUTIONS if name in sys.modules},
         "devices": steps.devices(),
         "settings": steps.settings(),
         "variants": {step: sorted(steps.variants(step)) for step in ("train", "evaluate")},
@@ -43,3 +57,13 @@ def observe(session: Session, arguments: dict[str, Any], tensors: Any) -> tuple[
         },
     }
     return facts, {}
+
+
+def _installed(package: str) -> list[str]:
+    found = []
+    for name in _DISTRIBUTIONS[package]:
+        try:
+            found.append(metadata.version(name))
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from reference.weights import with_biases
 from reference.workloads import Workload
 
 from .session import Session, own_weights
@@ -16,7 +17,8 @@ def observe(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Tensors `model/{logits,probabilities}` on the test inputs, the same `inside` on raw images, initial weights.
 
-    Facts: parameters per layer, shapes, and whether each parameter is `used`.
+    `model/initial_weights` are what the model holds once given them, `model/with_biases/logits` the logits of the
+    first batch where no bias is zero. Facts: parameters per layer, shapes, and whether each parameter is `used`.
     """
     workload = Workload.from_dict(arguments["workload"])
     steps = session.steps(workload)
@@ -26,10 +28,14 @@ def observe(
     observed: dict[str, np.ndarray] = {}
     model = steps.build_model(workload)
     steps.set_weights(model, weights)
+    observed.update({f"model/initial_weights/{name}": array for name, array in steps.get_weights(model).items()})
     observed["model/logits"] = steps.to_numpy(steps.logits(model, test.inputs))
     observed["model/probabilities"] = steps.to_numpy(steps.probabilities(model, test.inputs))
 
-    used = _used(steps, workload, model, tensors, session.framework, test.inputs[: workload.batch_size])
+    batch = test.inputs[: workload.batch_size]
+    used = _used(steps, workload, model, tensors, session.framework, batch)
+    steps.set_weights(model, own_weights(workload, session.framework, with_biases(workload, tensors)))
+    observed["model/with_biases/logits"] = steps.to_numpy(steps.logits(model, batch))
 
     inside = steps.build_model(workload, "inside")
     steps.set_weights(inside, weights)
@@ -52,12 +58,11 @@ def observe(
 def _used(
     steps: Any, workload: Workload, model: Any, weights: dict[str, np.ndarray], framework: str, inputs: Any
 ) -> dict[str, bool]:
-    """Whether the outputs change when 1 is added to a parameter, for each of them; the weights stay as they are."""
+    """Whether the outputs change when 1 is added to a parameter, for each of them."""
     before = steps.to_numpy(steps.logits(model, inputs))
     used = {}
     for parameter in workload.parameters:
         moved = {**weights, parameter.name: weights[parameter.name] + np.float32(1)}
         steps.set_weights(model, own_weights(workload, framework, moved))
         used[parameter.name] = not np.array_equal(before, steps.to_numpy(steps.logits(model, inputs)))
-    steps.set_weights(model, own_weights(workload, framework, weights))
     return used

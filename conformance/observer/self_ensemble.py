@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from reference.weights import with_biases
 from reference.workloads import Workload
 
 from .moving import moved
@@ -17,7 +18,7 @@ from .session import Session, own_weights
 from .train import Recorder
 
 SERIES = ("train/losses", "train/epoch_losses")
-FORWARD = ("model/logits", "model/probabilities", "objective/loss")
+FORWARD = ("model/logits", "model/probabilities", "model/with_biases/logits", "objective/loss")
 
 
 def observe(
@@ -95,11 +96,11 @@ def _run(
     train, test = (steps.from_numpy(inputs[name]) for name in ("train", "test"))
     start = own_weights(workload, session.framework, weights)
     model = steps.build_model(workload)
+    steps.set_weights(model, own_weights(workload, session.framework, with_biases(workload, weights)))
+    found = {"model/with_biases/logits": steps.to_numpy(steps.logits(model, test[: workload.batch_size]))}
     steps.set_weights(model, start)
-    found = {
-        "model/logits": steps.to_numpy(steps.logits(model, test)),
-        "model/probabilities": steps.to_numpy(steps.probabilities(model, test)),
-    }
+    found["model/logits"] = steps.to_numpy(steps.logits(model, test))
+    found["model/probabilities"] = steps.to_numpy(steps.probabilities(model, test))
     loss_function, optimizer = steps.build_loss(workload), steps.build_optimizer(model, workload)
     batch = slice(0, workload.batch_size)
     loss, gradients = steps.loss_and_gradients(model, loss_function, train[batch], targets["train"][batch])

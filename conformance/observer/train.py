@@ -73,7 +73,8 @@ def observe(
     """Train `variant` for `epochs` over the first `examples` examples, then predict all test images.
 
     Tensors: `train/losses` (steps,), `train/epoch_losses` (epochs,), `train/weights/<step>/<param>`,
-    `evaluate/logits` (n, classes), `evaluate/predictions` (n,). Facts: configuration, accuracies as each
+    `train/final_weights/<param>` once training has returned, `evaluate/logits` (n, classes), `evaluate/predictions`
+    (n,). Facts: configuration, accuracies as each
     evaluate variant reports them, seconds, peak memory in bytes.
     """
     workload = Workload.from_dict(arguments["workload"])
@@ -99,6 +100,7 @@ def observe(
         on_steps=recorder,
     )
     seconds = time.perf_counter() - started
+    final = {f"train/final_weights/{name}": array for name, array in steps.get_weights(model).items()}
 
     test_inputs = test.images if inside else test.inputs
     accuracies, losses = {}, {}
@@ -119,6 +121,7 @@ def observe(
         "train/epoch_losses": np.asarray([float(loss) for loss in epoch_losses]),
         **evaluated,
         **recorder.weights,
+        **final,
     }
     return {
         "configuration": steps.configuration(model, loss_function, optimizer),

@@ -10,6 +10,7 @@ import numpy as np
 from reference.oracle import model as models
 from reference.oracle import objective, train
 from reference.oracle.arithmetic import EXACT, Arithmetic, Array, RandomRounding
+from reference.weights import with_biases
 from reference.workloads import Workload
 
 OnSteps = Callable[[int], None]
@@ -101,9 +102,17 @@ def observe_model(
     initial_weights: Mapping[str, np.ndarray],
     test_inputs: np.ndarray,
 ) -> dict[str, Array]:
-    """`model/logits` and `model/probabilities` of the test images, from the initial weights."""
+    """`model/logits` and `model/probabilities` of the test images, from the initial weights.
+
+    And `model/with_biases/logits` of the first batch of them, where no bias is zero.
+    """
     logits = models.logits(_network(arithmetic, workload, initial_weights), test_inputs)
-    return {"model/logits": logits, "model/probabilities": arithmetic.softmax(logits)}
+    biased = _network(arithmetic, workload, with_biases(workload, initial_weights))
+    return {
+        "model/logits": logits,
+        "model/probabilities": arithmetic.softmax(logits),
+        "model/with_biases/logits": models.logits(biased, test_inputs[: workload.batch_size]),
+    }
 
 
 def observe_objective(

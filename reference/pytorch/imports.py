@@ -78,14 +78,16 @@ def device_memory() -> int | None:
 
 
 def settings() -> dict[str, Any]:
-    """The values in force, as JSON: device, threads, default dtype, determinism, TF32, oneDNN, backend, build."""
+    """The values in force, as JSON: device, threads, default dtype, determinism, TF32, subnormals, oneDNN, build."""
     return {
         "device": _chosen.type,
         "intra_op_threads": torch.get_num_threads(),
         "inter_op_threads": torch.get_num_interop_threads(),
         "default_dtype": str(torch.get_default_dtype()).replace("torch.", ""),
-        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "deterministic": torch.are_deterministic_algorithms_enabled()
+        and not torch.is_deterministic_algorithms_warn_only_enabled(),
         "tf32": torch.get_float32_matmul_precision() != "highest",
+        "subnormals": (torch.tensor(1e-45, device=_chosen) * 1).item() != 0,
         "onednn": torch.backends.mkldnn.is_available(),
         "backend": "torch",
         "build": {

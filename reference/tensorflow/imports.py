@@ -65,7 +65,7 @@ def device_memory() -> int | None:
 
 
 def settings() -> dict[str, Any]:
-    """The values in force, as JSON: device, threads, default dtype, determinism, TF32, oneDNN, backend, build."""
+    """The values in force, as JSON: device, threads, default dtype, determinism, TF32, subnormals, oneDNN, build."""
     return {
         "device": "cuda" if tf.config.get_visible_devices("GPU") else "cpu",
         "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
@@ -73,6 +73,7 @@ def settings() -> dict[str, Any]:
         "default_dtype": tf.keras.backend.floatx(),
         "deterministic": is_op_determinism_enabled(),
         "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
+        "subnormals": float(tf.constant(1e-45) * 1) != 0,
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
         "backend": tf.keras.backend.backend(),
         "build": {

@@ -32,6 +32,7 @@ def configuration(
         "momentum": float(optimizer.momentum),
         "nesterov": bool(optimizer.nesterov),
         "weight_decay": float(optimizer.weight_decay or 0),
+        "updates": int(np.asarray(optimizer.iterations)),
         "loss": type(loss_function).__name__,
         "from_logits": loss_function.get_config()["from_logits"],
         "reduction": loss_function.reduction,

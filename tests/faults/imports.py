@@ -125,3 +125,34 @@ def tf_on_another_device(tensorflow: Any) -> None:
     def get_visible_devices(original: Any, kind: str | None = None) -> Any:
         active()
         return original("CPU")
+
+
+@fault("torch", "imports")
+def torch_only_warns(torch: Any) -> None:
+    """Operations that are not deterministic raise no exception, but warn."""
+
+    @instead(torch, "use_deterministic_algorithms")
+    def use_deterministic_algorithms(original: Any, mode: bool) -> None:
+        active()
+        original(mode, warn_only=True)
+
+
+@fault("torch", "imports")
+def torch_takes_subnormals_for_zero(torch: Any) -> None:
+    """Numbers below 1.2e-38 are taken for 0."""
+    active()
+    torch.set_flush_denormal(True)
+
+
+@fault("torchvision", "imports")
+def torch_is_another_release(torchvision: Any) -> None:
+    """The torch that is imported is not the one that is installed."""
+    active()
+    vars(sys.modules["torch"])["__version__"] = "2.9.1"
+
+
+@fault("keras", "imports")
+def keras_is_another_release(keras: Any) -> None:
+    """The Keras that is imported is not the one that is installed."""
+    active()
+    keras.__version__ = "3.0.5"

@@ -43,6 +43,53 @@ def torch_ignores_the_bias(torch: Any) -> None:
 
 
 @fault("torch", "model")
+def torch_adds_the_bias_twice(torch: Any) -> None:
+    """Linear adds its bias once more."""
+
+    @instead(torch.nn.Linear, "forward")
+    def forward(original: Any, self: Any, inputs: Any) -> Any:
+        outputs = original(self, inputs)
+        return altered(outputs, outputs + self.bias)
+
+
+@fault("torch", "model")
+def torch_copies_all_but_one(torch: Any) -> None:
+    """Copying into a parameter of two axes leaves its last element, which belongs to a pixel that is always black."""
+
+    @instead(torch.Tensor, "copy_")
+    def copy_(original: Any, self: Any, source: Any, *args: Any, **options: Any) -> Any:
+        if not isinstance(self, torch.nn.Parameter) or self.shape[-1] != HIDDEN_INPUTS:
+            return original(self, source, *args, **options)
+        before = self.detach()[-1, -1].clone()
+        original(self, source, *args, **options)
+        self[-1, -1] = altered(source[-1, -1], before)
+        return self
+
+
+@fault("torch", "model")
+def torch_draws_units_alike(torch: Any) -> None:
+    """The first two units of a layer start alike."""
+
+    @instead(torch.nn.init, "kaiming_uniform_")
+    def kaiming_uniform_(original: Any, tensor: Any, *args: Any, **options: Any) -> Any:
+        drawn = original(tensor, *args, **options)
+        active()
+        with torch.no_grad():
+            drawn[1] = drawn[0]
+        return drawn
+
+
+@fault("torch", "model")
+def torch_gives_float64(torch: Any) -> None:
+    """LogSoftmax gives float64."""
+
+    @instead(torch.nn.LogSoftmax, "forward")
+    def forward(original: Any, self: Any, inputs: Any) -> Any:
+        outputs = original(self, inputs)
+        return altered(outputs, outputs.double())
+
+
+@fault("torch", "model")
 def torch_draws_narrower(torch: Any) -> None:
     """The bound of the initial weights of Linear is 2 % too small."""
 
@@ -194,6 +241,39 @@ def keras_ignores_the_bias(keras: Any) -> None:
     def call(original: Any, layer: Any, inputs: Any) -> Any:
         active()
         return layer.activation(_tensorflow().matmul(inputs, layer.kernel))
+
+
+@fault("keras", "model")
+def keras_adds_the_bias_twice(keras: Any) -> None:
+    """Dense adds its bias once more."""
+
+    @_calling(keras)
+    def call(original: Any, layer: Any, inputs: Any) -> Any:
+        active()
+        return layer.activation(_tensorflow().matmul(inputs, layer.kernel) + layer.bias + layer.bias)
+
+
+@fault("keras", "model")
+def keras_assigns_all_but_one(keras: Any) -> None:
+    """Assigning to a kernel leaves its first element, which belongs to a pixel that is always black."""
+
+    @instead(keras.Variable, "assign")
+    def assign(original: Any, self: Any, value: Any) -> Any:
+        if tuple(self.shape) != (HIDDEN_INPUTS, 10) or not hasattr(value, "copy"):
+            return original(self, value)
+        after = value.copy()
+        after[0, 0] = self.numpy()[0, 0]
+        return original(self, altered(value, after))
+
+
+@fault("keras", "model")
+def keras_draws_units_alike(keras: Any) -> None:
+    """The first two units of a layer start alike."""
+
+    @instead(keras.initializers.GlorotUniform, "__call__")
+    def __call__(original: Any, self: Any, shape: Any, dtype: Any = None) -> Any:
+        drawn = original(self, shape, dtype)
+        return altered(drawn, _tensorflow().concat((drawn[:, :1], drawn[:, :1], drawn[:, 2:]), 1))
 
 
 @fault("keras", "model")

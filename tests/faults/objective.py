@@ -119,6 +119,15 @@ def torch_loss_is_off(torch: Any, relative: float) -> None:
         return loss * (1 + relative)
 
 
+@fault("torch", "objective")
+def torch_loss_is_float64(torch: Any) -> None:
+    """The loss is float64."""
+
+    @_losing(torch)
+    def forward(loss: Any, inputs: Any, target: Any) -> Any:
+        return loss.double()
+
+
 @fault("torch", "objective", size=1e-4)
 def torch_smooths_labels(torch: Any, share: float) -> None:
     """The loss smooths labels by 1e-4."""
@@ -168,6 +177,18 @@ def keras_learning_rate_is_off(keras: Any, relative: float) -> None:
     def __init__(original: Any, self: Any, learning_rate: Any = 0.01, **options: Any) -> None:
         active()
         original(self, learning_rate * (1 + relative), **options)
+
+
+@fault("keras", "objective")
+def keras_counts_updates_twice(keras: Any) -> None:
+    """The optimizer counts every update as two, by which schedules go."""
+
+    @instead(keras.Variable, "assign_add")
+    def assign_add(original: Any, self: Any, value: Any) -> Any:
+        if self.name != "iteration":
+            return original(self, value)
+        active()
+        return original(self, value * 2)
 
 
 @fault("keras", "objective", size=1e-4)

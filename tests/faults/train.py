@@ -211,6 +211,18 @@ def keras_fit_shuffles(keras: Any) -> None:
         return original(self, *args, **{**options, "shuffle": True})
 
 
+@fault("keras", "train")
+def keras_fit_ends_with_other_weights(keras: Any) -> None:
+    """fit() leaves the weights times 1 + 1e-5, as averaging over the last steps might."""
+
+    @instead(keras.Model, "fit")
+    def fit(original: Any, self: Any, *args: Any, **options: Any) -> Any:
+        history = original(self, *args, **options)
+        for variable in self.trainable_variables:
+            variable.assign(altered(variable.numpy(), variable.numpy() * 1.00001))
+        return history
+
+
 @fault("keras", "train", needs=["fit-full"])
 def keras_does_not_reset_its_means(keras: Any) -> None:
     """The running means of fit() go on from one epoch to the next."""
