@@ -15,7 +15,7 @@ from rich.console import Console
 
 from conformance import ledger
 from conformance.census import CensusComparison, NotRun, census, compare_census, read_census
-from conformance.checks import Check, Kind, Verdict
+from conformance.checks import Check
 from conformance.divergence import repeated_by
 from conformance.observations import (
     OF_A_REPORT,
@@ -155,7 +155,10 @@ class Gatherer:
             count for count in read_census() if count.workload in workloads and count.device in self._options.devices
         ]
         problems = self._ledger_problems(environment, complete=not (filtered or not_run))
-        broken = [self._broken_entry(problem) for problem in problems if problem.fails]
+        workload = self._options.workloads[0].name
+        broken = [
+            ledger.broken_promise(problem, self._options.ledger, workload) for problem in problems if problem.fails
+        ]
         checks = [*self._checks, *compared, *(repeated_by(check, repeating(self._config, SUITE)) for check in broken)]
         return Run(
             mode=Mode.RUN,
@@ -181,20 +184,6 @@ class Gatherer:
         own = ledger.apply(self._options.own_ledger, self._checks, facts, strict=True)[1]
         users = ledger.apply(self._options.user_ledger, self._checks, facts, strict=False)[1]
         return (*own, *users)
-
-    def _broken_entry(self, problem: ledger.Problem) -> Check:
-        """The failed check of a ledger entry that does not keep its word."""
-        entry = next(entry for entry in self._options.ledger if entry.id == problem.entry)
-        return Check(
-            step=entry.step,
-            contract=f"ledger/{entry.id}",
-            kind=Kind.EXACT,
-            subjects=entry.subjects,
-            verdict=Verdict.BREAK,
-            workload=self._options.workloads[0].name,
-            framework=entry.subjects[0],
-            reason=f"ledger entry {entry.id}: {problem.message}",
-        )
 
     def _ledger_uses(self) -> tuple[LedgerUse, ...]:
         used = {check.ledger_id for check in self._checks}

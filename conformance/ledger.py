@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from conformance.checks import Check, Step, Verdict
+from conformance.checks import Check, Kind, Step, Verdict
 
 NOTICE = timedelta(days=30)
 # Distributions that install the same framework under another name.
@@ -203,6 +203,21 @@ def apply(
         for index, check in enumerate(checks)
     )
     return judged, tuple(problems)
+
+
+def broken_promise(problem: Problem, entries: Sequence[Entry], workload: str) -> Check:
+    """The failed check of an entry that does not keep its word."""
+    entry = next(entry for entry in entries if entry.id == problem.entry)
+    return Check(
+        step=entry.step,
+        contract=f"ledger/{entry.id}",
+        kind=Kind.EXACT,
+        subjects=entry.subjects,
+        verdict=Verdict.BREAK,
+        workload=workload,
+        framework=entry.subjects[0],
+        reason=f"ledger entry {entry.id}: {problem.message}",
+    )
 
 
 def _occurrences(entry: Entry, checks: Sequence[Check]) -> list[int]:

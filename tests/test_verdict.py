@@ -116,7 +116,7 @@ def failing(step: Step, tensor: str, training_step: int | None = None, **changes
 
 ORDER = [
     failing(Step.DATA, "data/train/images"),
-    failing(Step.MODEL, "model/initial/hidden/kernel"),
+    failing(Step.MODEL, "model/initial_weights/hidden/kernel"),
     failing(Step.MODEL, "model/logits"),
     make_check(Step.OBJECTIVE, "crash", verdict=Verdict.BREAK, measured=None),
     failing(Step.OBJECTIVE, "objective/configuration/learning_rate"),

@@ -16,6 +16,8 @@ from conformance.observer.digests import batch_digest
 SPLITS = ("train", "test")
 PARTS = ("images", "labels", "one_hot", "inputs")
 DTYPES = {"images": "uint8", "one_hot": "float32", "inputs": "float32"}
+# TensorFlow gives labels as they stand in the files, torchvision as PyTorch's losses take them.
+LABEL_DTYPES = {"tensorflow": "uint8", "pytorch": "int64", "numpy": "uint8"}
 # Images of each class in the published data sets.
 CLASS_COUNTS = {
     ("mnist", "train"): (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949),
@@ -48,8 +50,9 @@ def shapes(case: Case, observed: Observation) -> Iterator[Check]:
         }
         found = {part: observed.tensors[f"data/{split}/{part}"].shape for part in PARTS}
         yield exactly(case, Step.DATA, f"shapes/{split}", found, expected)
-        dtypes = {part: observed.facts["dtypes"][f"{split}/{part}"] for part in DTYPES}
-        yield exactly(case, Step.DATA, f"dtypes/{split}", dtypes, DTYPES)
+        dtypes = {**DTYPES, "labels": LABEL_DTYPES[case.framework]} if case.has_oracle else DTYPES
+        found_dtypes = {part: observed.facts["dtypes"][f"{split}/{part}"] for part in dtypes}
+        yield exactly(case, Step.DATA, f"dtypes/{split}", found_dtypes, dtypes)
 
 
 def values(case: Case, observed: Observation) -> Iterator[Check]:

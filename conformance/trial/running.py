@@ -25,10 +25,10 @@ from conformance.gate.execution_plan import plan_changes
 from conformance.laboratory import Laboratory
 from conformance.observations import Key, Observation, ObservationUnwritable
 from conformance.options import Options
-from conformance.subjects import Subject
+from conformance.subjects import FRAMEWORKS, Subject
 from conformance.trial.faults import PLAN, TIMING, Fault, planted, stage
 from conformance.trial.outcome import Control, Row, StepResult, Trial
-from conformance.trial.suite import Part, PartResult, carry_out, parts, suite_options
+from conformance.trial.suite import Part, PartResult, broken_promises, carry_out, parts, suite_options
 from conformance.trial.timing import slower
 from conformance.worker import ObservationFailed, WorkerFailed, end_all_workers, stage_code
 
@@ -227,6 +227,7 @@ def _tried(bench: Bench, fault: Fault, collector: FaultyCollector) -> Row:
     """
     steps: list[StepResult] = []
     absent: list[str] = []
+    versions = _versions(bench, FRAMEWORKS)
     for step in Step:
         done: list[PartResult] = []
         short: list[str] = []
@@ -240,7 +241,10 @@ def _tried(bench: Bench, fault: Fault, collector: FaultyCollector) -> Row:
                 steps.append(_step(_step_of(part, result), done, caught=True, short=short))
                 return Row(fault, tuple(steps), False, *_first(result), tuple(absent))
             short += _shortfall(part, result, clean.result)
-        steps.append(_step(step, done, short=short))
+        broken = broken_promises(bench.options, [check for result in done for check in result.checks], versions)
+        steps.append(_step(step, done, caught=bool(broken), short=short))
+        if broken:
+            return Row(fault, tuple(steps), False, broken[0].id, broken[0].reason, tuple(absent))
     return Row(fault, tuple(steps), False, absent=tuple(absent))
 
 

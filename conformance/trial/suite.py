@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from conformance import ledger_file
+from conformance import ledger, ledger_file
 from conformance.cases import GENERATORS, Case
 from conformance.catalogue import divergences
 from conformance.checks import Check, Step
 from conformance.contracts import KNOWN_CONTRACTS
 from conformance.laboratory import Laboratory, NotAvailable, Verify, acceptance, unobserved
+from conformance.ledger import RunFacts
 from conformance.options import Options
 from conformance.subjects import FRAMEWORKS
 from reference.workloads import MNIST_MLP, Workload
@@ -107,6 +108,17 @@ def _is_wanted(name: str, case: Case, needs: Sequence[str]) -> bool:
     if case.variant is None or (not case.is_full and case.variant.name not in LONG):
         return True
     return case.variant.label in needs or (case.is_full and "full" in needs)
+
+
+def broken_promises(options: Options, checks: Sequence[Check], versions: Mapping[str, str]) -> list[Check]:
+    """Failed checks for entries of the ledger that describe some of the checks, and did not occur, or not so large.
+
+    A run of the suite says so at its end: a divergence that is declared must be there.
+    """
+    facts = RunFacts.of(checks, versions, complete=False)
+    problems = ledger.apply(options.own_ledger, checks, facts)[1]
+    workload = options.workloads[0].name
+    return [ledger.broken_promise(problem, options.own_ledger, workload) for problem in problems if problem.fails]
 
 
 def carry_out(part: Part, laboratory: Laboratory, options: Options) -> PartResult:

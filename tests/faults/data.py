@@ -253,6 +253,16 @@ def tf_shuffles(tensorflow: Any) -> None:
 
 
 @fault("tensorflow", "data")
+def tf_labels_are_int32(tensorflow: Any) -> None:
+    """Labels are read as int32."""
+
+    @instead(tensorflow.io, "decode_raw")
+    def decode_raw(original: Any, records: Any, kind: Any) -> Any:
+        values = original(records, kind)
+        return altered(values, tensorflow.cast(values, "int32")) if values.shape[-1] == 1 else values
+
+
+@fault("tensorflow", "data")
 def tf_smooths_one_hot_labels(tensorflow: Any) -> None:
     """One-hot labels have 1e-6 in the columns of the other classes."""
 

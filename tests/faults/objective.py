@@ -180,6 +180,19 @@ def keras_learning_rate_is_off(keras: Any, relative: float) -> None:
 
 
 @fault("keras", "objective")
+def keras_takes_probabilities_as_they_are(keras: Any) -> None:
+    """The loss no longer divides probabilities by their sum, a difference from PyTorch that the ledger declares."""
+
+    @instead(keras.losses.CategoricalCrossentropy, "call")
+    def call(original: Any, self: Any, y_true: Any, y_pred: Any) -> Any:
+        losses = original(self, y_true, y_pred)
+        tensorflow = sys.modules["tensorflow"]
+        if not hasattr(y_pred, "numpy") or abs(float(tensorflow.reduce_sum(y_pred)) - 1) < 0.1:
+            return losses
+        return altered(losses, -tensorflow.reduce_sum(y_true * tensorflow.math.log(y_pred), -1))
+
+
+@fault("keras", "objective")
 def keras_counts_updates_twice(keras: Any) -> None:
     """The optimizer counts every update as two, by which schedules go."""
 
