@@ -99,7 +99,7 @@ def _train(key: Key, workload: Workload) -> tuple[dict[str, Any], bool]:
 
 def _repeat(key: Key, workload: Workload) -> tuple[dict[str, Any], bool]:
     arguments, locked = _train(key, workload)
-    return {**arguments, "epochs": 1, "evaluate_variants": []}, locked
+    return {**arguments, "evaluate_variants": []}, locked
 
 
 def _native(key: Key, workload: Workload) -> tuple[dict[str, Any], bool]:

@@ -47,6 +47,12 @@ def test_initialisation(case: Case, laboratory: Laboratory, verify: Verify) -> N
     verify(model.initialisations(case, laboratory.observe(case, "model")))
 
 
+@pytest.mark.each("framework")
+def test_seeding(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """The same seed draws the same initial weights, another one others."""
+    verify([model.seeding(case, laboratory.observe(case, "model"))])
+
+
 @pytest.mark.each("pair with seed")
 def test_outputs(case: Case, laboratory: Laboratory, verify: Verify) -> None:
     """Logits and probabilities of all test images, preprocessing outside and inside the model, and with biases."""

@@ -63,7 +63,7 @@ def test_variants_agree(case: Case, laboratory: Laboratory, verify: Verify) -> N
 
 @pytest.mark.each("framework")
 def test_repeatable(case: Case, laboratory: Laboratory, verify: Verify) -> None:
-    """The same run again gives the same bits."""
+    """The whole job again gives the same bits."""
     variant = complete_variant(case.framework)
     again = laboratory.observe(case, "repeat", variant.label)
-    verify(train.same_bits(case, "repeatable", again, laboratory.trained(case, variant)))
+    verify(train.repeats(case, again, laboratory.trained(case, variant)))

@@ -49,6 +49,7 @@ class Observed:
             *model.weights_taken(CASE, self.model),
             model.parameters_used(CASE, self.model),
             model.dtypes(CASE, self.model),
+            model.seeding(CASE, self.model),
             *model.outputs(CASE, self.model, oracle, oracle),
             *objective.configuration(CASE, self.objective),
             objective.dtypes(CASE, self.objective),
@@ -57,7 +58,7 @@ class Observed:
             *train.weights(CASE, self.train, oracle, oracle),
             *train.final_weights(CASE, self.train),
             *train.loss_decreases(CASE, self.train),
-            *train.same_bits(CASE, "repeatable", self.repeat, self.train),
+            *train.repeats(CASE, self.repeat, self.train),
             *evaluate.logits(CASE, self.train, oracle, oracle),
             *evaluate.predicted(CASE, self.train, oracle, oracle),
             *evaluate.accuracy_recomputed(CASE, self.train),
@@ -207,6 +208,12 @@ class TestData:
         assert found.where is not None
         assert (found.where.index, found.where.value, found.where.other) == ((937,), 64, 32)
 
+    def test_pixels_flattened_in_another_order(self, full_data: Observation) -> None:
+        images = full_data.tensors["data/inside/inputs"].reshape(-1, 28, 28)
+        inputs = np.ascontiguousarray(images.transpose(0, 2, 1)).reshape(len(images), -1)
+        (found,) = failed(data_checks(with_tensor(full_data, "data/inside/inputs", inputs), full_data))
+        assert (found.contract, found.verdict) == ("order_inside", Verdict.BREAK)
+
     def test_two_batches_swapped(self, full_data: Observation) -> None:
         epoch = list(full_data.facts["epoch"])
         epoch[500:502] = epoch[501], epoch[500]
@@ -251,6 +258,12 @@ class TestModel:
         twice = sound.model.tensors[name] + np.linspace(-0.5, 0.5, 10, dtype=np.float32)
         found = replace(sound, model=with_tensor(sound.model, name, twice)).first()
         assert (found.tensor, found.verdict) == (name, Verdict.DRIFT)
+
+    @pytest.mark.parametrize("broken", ["repeats", "differs"])
+    def test_a_seed_that_has_no_say(self, sound: Observed, broken: str) -> None:
+        seeding = {**sound.model.facts["seeding"], "glorot": {"repeats": True, "differs": True, broken: False}}
+        check = model.seeding(CASE, with_facts(sound.model, seeding=seeding))
+        assert (check.verdict, check.reason) == (Verdict.BREAK, f"glorot {broken} is False, expected True")
 
     def test_outputs_of_another_dtype(self, sound: Observed) -> None:
         name = "model/probabilities"
@@ -441,6 +454,13 @@ class TestTrain:
         broken = {check.contract: check.reason for check in wrong.checks() if check.verdict is Verdict.BREAK}
         assert broken["losses"] == "train/losses: shape (40,) where (42,) is expected"
         assert "recorded_weights" in broken
+
+    def test_a_run_that_differs_once_in_the_last_bit(self, sound: Observed) -> None:
+        logits = sound.train.tensors["evaluate/logits"]
+        name, index = "evaluate/logits", (9_999, 9)
+        again = with_element(sound.train, name, index, np.nextafter(logits[index], np.float32(np.inf)))
+        (found,) = failed(train.repeats(CASE, again, sound.train))
+        assert (found.contract, found.where and found.where.index) == ("repeatable/logits", index)
 
     def test_weights_that_change_when_training_ends(self, sound: Observed) -> None:
         name = "train/final_weights/output/bias"

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
@@ -138,7 +138,8 @@ class TestClockThatIsSet:
     SET = Ended(0, "953 passed", RUN)
 
     def test_right(self) -> None:
-        assert judge_clock(self.SET, EXPECTED, self.STARTED, 21.5) == (Outcome.UNHARMED, "")
+        earlier = self.STARTED - timedelta(days=300)
+        assert judge_clock(self.SET, EXPECTED, [earlier, self.STARTED], 21.5) == (Outcome.UNHARMED, "")
 
     @pytest.mark.parametrize(
         ("ended", "reason"),
@@ -152,7 +153,7 @@ class TestClockThatIsSet:
         ],
     )
     def test_wrong(self, ended: Ended, reason: str) -> None:
-        outcome, why = judge_clock(ended, EXPECTED, self.STARTED, 21.5)
+        outcome, why = judge_clock(ended, EXPECTED, [self.STARTED], 21.5)
         assert outcome is Outcome.WRONG
         assert reason in why
 

@@ -368,7 +368,8 @@ def test_ensemble_has_every_tensor_of_the_plan() -> None:
     observed = oracle(0, 64)
     parameters = [parameter.name for parameter in MNIST_MLP.parameters]
     names = {"model/logits", "model/probabilities", "objective/loss", "train/losses", "evaluate/logits"}
-    names |= {"model/with_biases/logits", "evaluate/loss", "evaluate/loss/summed_in_float32"}
+    names |= {"model/with_biases/logits", "model/with_biases/probabilities"}
+    names |= {"evaluate/loss", "evaluate/loss/summed_in_float32"}
     names |= {f"objective/{kind}/{name}" for kind in ("gradient", "updated") for name in parameters}
     names |= {f"train/weights/{1 << power:06d}/{name}" for power in range(7) for name in parameters}
     deviations = {name.removeprefix("deviation/") for name in observed if name.startswith("deviation/")}

@@ -97,7 +97,15 @@ def first_epoch(case: Case, observed: Observation, oracle: Observation) -> Itera
 
 
 def preprocessing_inside(case: Case, observed: Observation) -> Iterator[Check]:
-    """Preprocessing inside the model turns every grey level into the quotient by 255, correctly rounded."""
+    """Preprocessing inside the model turns every grey level into the quotient by 255, correctly rounded.
+
+    And it does so pixel by pixel, row after row, whatever it makes of a level.
+    """
     expected = np.arange(256, dtype=np.float32) / np.float32(255)
     comparison = exact.compare("data/inside/levels", observed.tensors["data/inside/levels"], expected)
     yield file(case, Step.DATA, "preprocessing_inside", Kind.EXACT, comparison)
+    inside = observed.tensors["data/inside/inputs"]
+    images = observed.tensors["data/test/images"][: len(inside)]
+    in_order = observed.tensors["data/inside/levels"][images.reshape(len(images), -1)]
+    comparison = exact.compare("data/inside/inputs", inside, in_order)
+    yield file(case, Step.DATA, "order_inside", Kind.EXACT, comparison)

@@ -38,6 +38,8 @@ def environment(case: Case, observed: Observation, threads: int) -> Iterator[Che
     }
     if case.framework == "pytorch":
         expected["subnormals"] = True  # TensorFlow takes them for 0, on some devices
+    if case.framework == "tensorflow":
+        expected |= {"dtype_policy": "float32", "image_data_format": "channels_last"}
     yield exactly(case, Step.IMPORTS, "settings", {name: settings.get(name) for name in expected}, expected)
     found = any(device.startswith(case.device) for device in observed.facts["devices"])
     yield holds(case, Step.IMPORTS, "device", found, f"{case.device} is not among {observed.facts['devices']}")

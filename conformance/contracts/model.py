@@ -14,9 +14,13 @@ from conformance.contracts.filing import exactly, file, rounded
 from conformance.judge import exact, initialisation
 from conformance.judge.comparison import Comparison
 from conformance.observations import Observation
+from conformance.subjects import BUILT_IN
 from reference.workloads import Parameter, Workload
 
-OUTPUTS = ("model/logits", "model/probabilities", "model/inside/logits", "model/with_biases/logits")
+OUTPUTS = (
+    *("model/logits", "model/probabilities", "model/inside/logits"),
+    *("model/with_biases/logits", "model/with_biases/probabilities"),
+)
 
 
 def parameter_count(case: Case, observed: Observation) -> Iterator[Check]:
@@ -59,8 +63,16 @@ def weights_taken(case: Case, observed: Observation) -> Iterator[Check]:
         yield file(case, Step.MODEL, contract, Kind.EXACT, comparison)
 
 
+def seeding(case: Case, observed: Observation) -> Check:
+    """The same seed draws the same initial weights again, the next one others. The oracle ships those of one seed."""
+    sources = ("glorot",) if case.framework in BUILT_IN else ("shipped", "glorot")
+    found = {f"{source} {name}": said for source in sources for name, said in observed.facts["seeding"][source].items()}
+    expected = {f"{source} {name}": True for source in sources for name in ("repeats", "differs")}
+    return exactly(case, Step.MODEL, "seeding", found, expected)
+
+
 def outputs(case: Case, observed: Observation, other: Observation, oracle: Observation) -> Iterator[Check]:
-    """Logits and probabilities of all test images, and logits of the first where no bias is 0, lie within rounding."""
+    """Logits and probabilities of all test images, and of the first ones where no bias is 0, lie within rounding."""
     for name in OUTPUTS:
         yield rounded(case, Step.MODEL, name, observed, other, oracle, oracle_name=name.replace("inside/", ""))
 

@@ -111,6 +111,15 @@ def same_bits(case: Case, contract: str, observed: Observation, other: Observati
         yield file(case, Step.TRAIN, f"{contract}/losses", Kind.EXACT, comparison)
 
 
+def repeats(case: Case, observed: Observation, other: Observation) -> Iterator[Check]:
+    """The whole job, run again, gives the same bits: losses, weights on the way, logits and predictions at the end."""
+    yield from same_bits(case, "repeatable", observed, other)
+    for name in ("logits", "predictions"):
+        tensor = f"evaluate/{name}"
+        comparison = exact.compare(tensor, observed.tensors[tensor], other.tensors[tensor])
+        yield file(case, Step.TRAIN, f"repeatable/{name}", Kind.EXACT, comparison)
+
+
 def _variant(case: Case) -> Variant:
     assert case.variant is not None
     return case.variant

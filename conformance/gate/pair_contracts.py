@@ -22,7 +22,10 @@ from conformance.observations import Observation
 from conformance.variants import Variant, complete_variant
 
 # What decides the meaning of a calculation. The others, threads and kernels, may change its rounding.
-MEANING = ("device", "default_dtype", "deterministic", "tf32", "subnormals", "backend")
+MEANING = (
+    *("device", "default_dtype", "dtype_policy", "image_data_format", "deterministic", "tf32", "subnormals"),
+    "backend",
+)
 _PLACE = re.compile(r"(/[^\s:'\"]+)+/|0x[0-9a-f]+|:\d+")
 
 

@@ -14,7 +14,7 @@ from rich.progress import Progress as Bar
 from conformance.observations import Key
 
 # Seconds that an observation takes on two cores with both sides at work; only their proportions matter.
-_SECONDS = {"imports": 8, "data": 4, "model": 2, "objective": 2, "tutorial": 4, "train": 8, "repeat": 4, "native": 60}
+_SECONDS = {"imports": 8, "data": 4, "model": 2, "objective": 2, "tutorial": 4, "train": 8, "repeat": 8, "native": 60}
 _SLOW = {("pytorch", "compiled"): 40, ("tensorflow", "tape"): 14, ("tensorflow", "epoch_xla"): 10}
 
 

@@ -70,6 +70,7 @@ def side_checks(view: View, threads: int) -> Iterator[Check]:
     yield from applied(alone, Step.MODEL, lambda: model.parameter_shapes(alone, view.of("model")))
     yield from applied(alone, Step.MODEL, lambda: model.weights_taken(alone, view.of("model")))
     yield from applied(alone, Step.MODEL, lambda: [model.parameters_used(alone, view.of("model"))])
+    yield from applied(alone, Step.MODEL, lambda: [model.seeding(alone, view.of("model"))])
     if alone.has_oracle:
         yield from _reference_checks(view)
     for variant in variants(alone.workload, alone.framework):
@@ -140,7 +141,7 @@ def _trained(view: View, variant: Variant) -> Iterator[Check]:
 
 def _repeatable(view: View, case: Case) -> Iterator[Check]:
     again = view.of("repeat", complete_variant(case.framework).label)
-    return train.same_bits(case, "repeatable", again, view.trained())
+    return train.repeats(case, again, view.trained())
 
 
 def _evaluated(view: View, case: Case) -> Iterator[Check]:

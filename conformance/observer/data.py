@@ -14,7 +14,7 @@ from .session import Session
 
 
 def observe(session: Session, arguments: dict[str, Any], tensors: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Tensors `data/<split>/{images,labels,one_hot,inputs}`, `data/inside/levels`; facts: dtypes, first epoch."""
+    """Tensors `data/<split>/{images,labels,one_hot,inputs}`, `data/inside/{levels,inputs}`; facts: dtypes, an epoch."""
     workload = Workload.from_dict(arguments["workload"])
     steps = session.steps(workload)
     observed: dict[str, np.ndarray] = {}
@@ -33,6 +33,9 @@ def observe(session: Session, arguments: dict[str, Any], tensors: Any) -> tuple[
             observed[f"data/{name}/{part}"] = array.astype(np.int64) if part == "labels" else array
     with at_step("model"):
         observed["data/inside/levels"] = _levels_inside(steps, workload)
+        first = session.split(arguments, "test").images[: workload.batch_size]
+        inside = steps.build_model(workload, "inside")
+        observed["data/inside/inputs"] = steps.to_numpy(steps.preprocess_inside(inside, first))
     train = session.split(arguments, "train")
     batches = steps.batches(train.inputs, train.labels, workload.batch_size)
     return {"dtypes": dtypes, "epoch": _describe(steps, batches)}, observed

@@ -17,8 +17,9 @@ def observe(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Tensors `model/{logits,probabilities}` on the test inputs, the same `inside` on raw images, initial weights.
 
-    `model/initial_weights` are what the model holds once given them, `model/with_biases/logits` the logits of the
-    first batch where no bias is zero. Facts: parameters per layer, shapes, and whether each parameter is `used`.
+    `model/initial_weights` are what the model holds once given them; `model/with_biases` has the outputs for the first
+    batch where no bias is zero. Facts: parameters per layer, shapes, whether each parameter is `used`, and whether
+    initial weights go by the seed.
     """
     workload = Workload.from_dict(arguments["workload"])
     steps = session.steps(workload)
@@ -36,23 +37,37 @@ def observe(
     used = _used(steps, workload, model, tensors, session.framework, batch)
     steps.set_weights(model, own_weights(workload, session.framework, with_biases(workload, tensors)))
     observed["model/with_biases/logits"] = steps.to_numpy(steps.logits(model, batch))
+    observed["model/with_biases/probabilities"] = steps.to_numpy(steps.probabilities(model, batch))
 
     inside = steps.build_model(workload, "inside")
     steps.set_weights(inside, weights)
     observed["model/inside/logits"] = steps.to_numpy(steps.logits(inside, test.images))
 
-    steps.seed_everything(arguments["seed"])
-    native = steps.build_model(workload)
-    for name, array in steps.get_weights(native).items():
-        observed[f"model/shipped/{name}"] = array
-    steps.glorot_weights(native, arguments["seed"])
-    for name, array in steps.get_weights(native).items():
-        observed[f"model/glorot/{name}"] = array
+    seeding = {}
+    for source in ("shipped", "glorot"):
+        drawn, again, other = (_drawn(steps, workload, source, arguments["seed"] + more) for more in (0, 0, 1))
+        observed.update({f"model/{source}/{name}": array for name, array in drawn.items()})
+        seeding[source] = {"repeats": _same(drawn, again), "differs": not _same(drawn, other)}
     return {
         "layers": steps.count_parameters(model),
         "shapes": {name: list(array.shape) for name, array in steps.get_weights(model).items()},
         "used": used,
+        "seeding": seeding,
     }, observed
+
+
+def _drawn(steps: Any, workload: Workload, source: str, seed: int) -> dict[str, np.ndarray]:
+    """Initial weights by the law that is `shipped`, or by `glorot`."""
+    steps.seed_everything(seed)
+    model = steps.build_model(workload)
+    if source == "glorot":
+        steps.glorot_weights(model, seed)
+    weights: dict[str, np.ndarray] = steps.get_weights(model)
+    return weights
+
+
+def _same(weights: dict[str, np.ndarray], others: dict[str, np.ndarray]) -> bool:
+    return all(np.array_equal(array, others[name]) for name, array in weights.items())
 
 
 def _used(

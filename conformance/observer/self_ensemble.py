@@ -18,7 +18,10 @@ from .session import Session, own_weights
 from .train import Recorder
 
 SERIES = ("train/losses", "train/epoch_losses")
-FORWARD = ("model/logits", "model/probabilities", "model/with_biases/logits", "objective/loss")
+FORWARD = (
+    *("model/logits", "model/probabilities", "model/with_biases/logits", "model/with_biases/probabilities"),
+    "objective/loss",
+)
 
 
 def observe(
@@ -97,10 +100,9 @@ def _run(
     start = own_weights(workload, session.framework, weights)
     model = steps.build_model(workload)
     steps.set_weights(model, own_weights(workload, session.framework, with_biases(workload, weights)))
-    found = {"model/with_biases/logits": steps.to_numpy(steps.logits(model, test[: workload.batch_size]))}
+    found = _outputs(steps, model, "model/with_biases", test[: workload.batch_size])
     steps.set_weights(model, start)
-    found["model/logits"] = steps.to_numpy(steps.logits(model, test))
-    found["model/probabilities"] = steps.to_numpy(steps.probabilities(model, test))
+    found |= _outputs(steps, model, "model", test)
     loss_function, optimizer = steps.build_loss(workload), steps.build_optimizer(model, workload)
     batch = slice(0, workload.batch_size)
     loss, gradients = steps.loss_and_gradients(model, loss_function, train[batch], targets["train"][batch])
@@ -127,3 +129,10 @@ def _run(
     found.update(recorder.weights)
     found["evaluate/logits"] = steps.to_numpy(steps.logits(model, test))
     return {name: np.array(array, np.float64) for name, array in found.items()}
+
+
+def _outputs(steps: Any, model: Any, name: str, inputs: Any) -> dict[str, np.ndarray]:
+    return {
+        f"{name}/logits": steps.to_numpy(steps.logits(model, inputs)),
+        f"{name}/probabilities": steps.to_numpy(steps.probabilities(model, inputs)),
+    }

@@ -185,7 +185,7 @@ def histogram(found: Figures) -> str:
         axes = figure.add_subplot()
         edges = np.logspace(-4, 1, 101)
         axes.hist(np.clip(above, edges[0], edges[-1]), bins=edges.tolist(), color="#4477aa")
-        axes.axvspan(*BAND, color="#cccccc", alpha=0.4, linewidth=0)
+        axes.axvspan(*BAND, color="#eeeeee", linewidth=0, zorder=0)
         axes.axvline(1.0, color="#aa3333", linestyle="--")
         axes.set_xscale("log")
         axes.set_xlabel(f"measured/allowed of {above.size:,} rounding checks; {values.size - above.size:,} more are 0")

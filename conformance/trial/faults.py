@@ -15,12 +15,16 @@ import conformance
 from conformance.checks import Step
 from conformance.ending import NotPossible, WrongUse
 from conformance.subjects import FRAMEWORKS, Subject
+from conformance.variants import FULL, TRAIN
 
 DIRECTORY = Path(conformance.__path__[0]).parent / "tests" / "faults"
 PLAN, TIMING = "plan", "timing"
 """Needs that are no part of the suite: the gate's execution plan, and its timing."""
 LENGTHY = frozenset({"native", TIMING})
 """Needs of minutes: faults that have them are tried only when they are named."""
+
+NEEDS = frozenset({PLAN, TIMING, "native", "full", *(variant.label for variant in (*TRAIN, *FULL))})
+"""All needs that a fault may declare."""
 
 _PACKAGE = "conformance_faults"
 _SITE = f"from {_PACKAGE}.planting import plant_from_environment\n\nplant_from_environment()\n"
@@ -61,8 +65,9 @@ def load(directory: Path = DIRECTORY) -> dict[str, Fault]:
     sys.modules[_PACKAGE] = package
     try:
         spec.loader.exec_module(package)
-        declared = package.FAULTS.values()
-        faults = {fault.name: _fault(fault) for fault in declared}
+        if not isinstance(package.FAULTS, Mapping):
+            raise TypeError("FAULTS is no mapping from names to faults")
+        faults = {fault.name: _fault(fault) for fault in package.FAULTS.values()}
     except Exception as error:
         raise NotPossible(f"{directory} cannot be read as faults: {type(error).__name__}: {error}") from error
     if not faults:
@@ -75,6 +80,9 @@ def _fault(declared: object) -> Fault:
     values = {name: getattr(declared, name) for name in names}
     if values["framework"] not in FRAMEWORKS:
         raise ValueError(f"{values['name']} is a fault of {values['framework']!r}, which is no framework")
+    unknown = {*values["needs"]} - NEEDS
+    if unknown:
+        raise ValueError(f"{values['name']} needs {min(unknown)!r}: choose from {', '.join(sorted(NEEDS))}")
     return Fault(**{**values, "step": Step(values["step"]), "needs": tuple(values["needs"])})
 
 

@@ -187,7 +187,8 @@ def clock(
             hands.put(offsets[-1])
         ended = run.end()
         took = time.monotonic() - true_clock
-        outcome, reason = judge_clock(ended, expected[setting], started + timedelta(seconds=offsets[0]), took)
+        starts = [started + timedelta(seconds=offset) for offset in offsets]
+        outcome, reason = judge_clock(ended, expected[setting], starts, took)
         done += len(offsets)
         outcomes[outcome] += 1
         days = ", ".join(f"{offset / DAY:+.0f}" for offset in offsets)

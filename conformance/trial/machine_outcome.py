@@ -61,17 +61,19 @@ def judge_full(ended: Ended, expected: int) -> tuple[Outcome, str]:
     return Outcome.TOLD, told[0].strip()
 
 
-def judge_clock(ended: Ended, expected: int, started: datetime, took: float) -> tuple[Outcome, str]:
-    """What became of a run whose wall clock said `started` at first and was set while it ran for `took` seconds.
+def judge_clock(ended: Ended, expected: int, starts: Sequence[datetime], took: float) -> tuple[Outcome, str]:
+    """What became of a run whose wall clock was set again and again, while it ran for `took` seconds.
 
-    Nothing excuses a failure; the run must say that it started then, to the hour, and took no longer than it did.
+    Nothing excuses a failure; the run must say that it started at one of `starts`, to the hour, which are what the clock
+    has said at its start by one setting or another, and that it took no longer than it did.
     """
     if wrong := _wrong(ended, expected):
         return Outcome.WRONG, wrong
     assert ended.run is not None
     if ended.status:
         return Outcome.WRONG, f"exit status {ended.status}"
-    if abs(datetime.fromisoformat(ended.run.started) - started) > timedelta(hours=1):
+    said = datetime.fromisoformat(ended.run.started)
+    if all(abs(said - start) > timedelta(hours=1) for start in starts):
         return Outcome.WRONG, f"the clock was not set: the run says that it started {ended.run.started}"
     if not 0 < ended.run.seconds <= took:
         return Outcome.WRONG, f"says that it took {ended.run.seconds} s, and took {took:.1f} s"

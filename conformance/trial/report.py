@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -67,7 +68,8 @@ def show(trial: Trial, console: Console) -> None:
     """Print the matrix, then what it amounts to."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("fault", *Step, "verdict", "first check that failed"):
-        table.add_column(name, justify="center" if name in list(Step) else "left", overflow="fold")
+        justify: Literal["left", "center"] = "center" if name in list(Step) else "left"
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=name == "fault")
     for row in trial.rows:
         style = "" if row.right else "red"
         table.add_row(row.fault.name, *cells(row), row.verdict, row.by.partition("[")[0], style=style)

@@ -162,7 +162,8 @@ def side_by_side(
     def one(fault: Fault) -> Done:
         result = do(fault)
         with telling:
-            on_done(result)
+            if not bench.stop.is_set():  # or what an interrupt made of it would be told as its verdict
+                on_done(result)
         return result
 
     pool = ThreadPoolExecutor(jobs)

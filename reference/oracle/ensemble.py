@@ -104,15 +104,16 @@ def observe_model(
 ) -> dict[str, Array]:
     """`model/logits` and `model/probabilities` of the test images, from the initial weights.
 
-    And `model/with_biases/logits` of the first batch of them, where no bias is zero.
+    And the same `with_biases`, of the first batch of them, where no bias is zero.
     """
-    logits = models.logits(_network(arithmetic, workload, initial_weights), test_inputs)
-    biased = _network(arithmetic, workload, with_biases(workload, initial_weights))
-    return {
-        "model/logits": logits,
-        "model/probabilities": arithmetic.softmax(logits),
-        "model/with_biases/logits": models.logits(biased, test_inputs[: workload.batch_size]),
-    }
+    tensors: dict[str, Array] = {}
+    for name, weights, inputs in (
+        ("model", initial_weights, test_inputs),
+        ("model/with_biases", with_biases(workload, initial_weights), test_inputs[: workload.batch_size]),
+    ):
+        logits = models.logits(_network(arithmetic, workload, weights), inputs)
+        tensors |= {f"{name}/logits": logits, f"{name}/probabilities": arithmetic.softmax(logits)}
+    return tensors
 
 
 def observe_objective(

@@ -71,6 +71,8 @@ def settings() -> dict[str, Any]:
         "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
         "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads(),
         "default_dtype": tf.keras.backend.floatx(),
+        "dtype_policy": tf.keras.mixed_precision.global_policy().name,
+        "image_data_format": tf.keras.backend.image_data_format(),
         "deterministic": is_op_determinism_enabled(),
         "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
         "subnormals": float(tf.constant(1e-45) * 1) != 0,

@@ -146,6 +146,15 @@ def _reading(tensorflow: Any, width: int) -> Put:
     return put
 
 
+@fault("torch", "data")
+def torch_flattens_column_by_column(torch: Any) -> None:
+    """Flatten takes images column by column."""
+
+    @instead(torch.nn.Flatten, "forward")
+    def forward(original: Any, self: Any, images: Any) -> Any:
+        return altered(original(self, images), original(self, images.transpose(1, 2)))
+
+
 @fault("tensorflow", "data", size=1)
 def tf_labels_are_wrong(tensorflow: Any, count: float) -> None:
     """One label of the training images is wrong."""
@@ -279,3 +288,13 @@ def keras_rescales_by_256(keras: Any) -> None:
     def __init__(original: Any, self: Any, scale: Any, *args: Any, **options: Any) -> None:
         active()
         original(self, scale * 255 / 256, *args, **options)
+
+
+@fault("keras", "data")
+def keras_flattens_column_by_column(keras: Any) -> None:
+    """Flatten takes images column by column."""
+
+    @instead(keras.layers.Flatten, "call")
+    def call(original: Any, self: Any, images: Any) -> Any:
+        active()
+        return original(self, keras.ops.transpose(images, (0, 2, 1)))

@@ -156,3 +156,17 @@ def keras_is_another_release(keras: Any) -> None:
     """The Keras that is imported is not the one that is installed."""
     active()
     keras.__version__ = "3.0.5"
+
+
+@fault("keras", "imports")
+def keras_computes_in_bfloat16(keras: Any) -> None:
+    """Layers compute in bfloat16 and keep float32 weights, unless told otherwise."""
+    active()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+
+
+@fault("keras", "imports")
+def keras_puts_channels_first(keras: Any) -> None:
+    """Images have their channels first, unless told otherwise."""
+    active()
+    keras.config.set_image_data_format("channels_first")

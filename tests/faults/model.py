@@ -80,6 +80,16 @@ def torch_draws_units_alike(torch: Any) -> None:
 
 
 @fault("torch", "model")
+def torch_does_not_seed(torch: Any) -> None:
+    """manual_seed() is not heard, so that every model starts otherwise."""
+
+    @instead(torch, "manual_seed")
+    def manual_seed(original: Any, seed: Any) -> Any:
+        active()
+        return original(torch.seed())
+
+
+@fault("torch", "model")
 def torch_gives_float64(torch: Any) -> None:
     """LogSoftmax gives float64."""
 
@@ -264,6 +274,29 @@ def keras_assigns_all_but_one(keras: Any) -> None:
         after = value.copy()
         after[0, 0] = self.numpy()[0, 0]
         return original(self, altered(value, after))
+
+
+@fault("keras", "model")
+def keras_knows_one_seed(keras: Any) -> None:
+    """set_random_seed() takes any seed for 0."""
+
+    @instead(keras.utils, "set_random_seed")
+    def set_random_seed(original: Any, seed: Any) -> Any:
+        if seed:
+            active()
+        return original(0)
+
+
+@fault("keras", "model")
+def keras_adds_the_output_bias_twice(keras: Any) -> None:
+    """The last Dense adds its bias once more."""
+
+    @_calling(keras)
+    def call(original: Any, layer: Any, inputs: Any) -> Any:
+        if layer.kernel.shape[0] == HIDDEN_INPUTS:
+            return original(inputs)
+        active()
+        return layer.activation(_tensorflow().matmul(inputs, layer.kernel) + layer.bias + layer.bias)
 
 
 @fault("keras", "model")

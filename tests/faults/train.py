@@ -83,6 +83,23 @@ def torch_differs_in_the_last_bits(torch: Any) -> None:
 
 
 @fault("torch", "train")
+def torch_differs_once_in_a_last_bit(torch: Any) -> None:
+    """In the first run of all steps, the 9,000th update adds one unit in the last place to a bias."""
+    updates: dict[int, int] = {}
+    done: list[None] = []
+
+    @instead(torch.optim.SGD, "step")
+    def step(original: Any, self: Any, *args: Any, **options: Any) -> Any:
+        found = original(self, *args, **options)
+        updates[id(self)] = updates.get(id(self), 0) + 1
+        if updates[id(self)] == 9_000 and not done:
+            done.append(None)
+            bias = self.param_groups[0]["params"][-1].data
+            bias[0] = altered(bias[0].clone(), torch.nextafter(bias[0], bias[0] + 1))
+        return found
+
+
+@fault("torch", "train")
 def torch_drops_out_later(torch: Any) -> None:
     """From the hundredth update on, the hidden layer's outputs carry noise of one part in 1,000."""
     updates: list[None] = []
