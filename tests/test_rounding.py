@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from conformance.checks import Kind, Step, Verdict
+from conformance.checks import Verdict
 from conformance.judge import predictions
 from conformance.judge.predictions import compare_accuracies
 from conformance.judge.rounding import FACTOR, Allowance, allowances, compare, compare_pair, ulp32
@@ -202,15 +202,6 @@ def test_bits_make_a_pair_identical() -> None:
 def test_slack_is_reported() -> None:
     assert "400 times" in compare("x", ONE + 1 / 256, ONE, 400 / 256).reason
     assert compare("x", ONE + 1 / 256, ONE, 200 / 256).reason == ""
-
-
-def test_comparison_becomes_a_check() -> None:
-    result = compare("train/losses", ONE + 0.5, ONE, 0.25)
-    check = result.check(Step.TRAIN, "losses", Kind.ROUNDING, ("pytorch", "oracle"), "mnist_mlp", "pytorch", seed=3)
-    assert check.id == "train/losses[mnist_mlp-pytorch-vs-oracle-3-cpu]"
-    assert check.failed
-    assert (check.measured, check.allowed, check.elements) == (0.5, 0.25, 1)
-    assert check.where == result.where
 
 
 # The allowance over real training steps
