@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -25,12 +26,12 @@ def observed(tensors: Tensors, framework: str = "pytorch", operation: str = "tra
     return Observation(Key("mnist_mlp", framework, operation), {}, tensors)
 
 
-def oracle(operation: str = "ensemble", **deviations: list[float]) -> Observation:
+def oracle(deviations: Mapping[str, float] | None = None, operation: str = "ensemble") -> Observation:
     """Losses of four steps and two parameters at two steps, with a deviation of 1 unless another is given."""
     tensors: Tensors = {"train/losses": np.array([4.0, 3.0, 2.0, 1.0])}
     tensors |= {form.format(step): np.array([1.0, 2.0]) for form in (KERNEL, BIAS) for step in (1, 2)}
     one_member = {name: np.ones((1, 4) if name == "train/losses" else 1) for name in tensors}
-    found = {**one_member, **{name: np.array(values) for name, values in deviations.items()}}
+    found = {**one_member, **{name: np.array([value]) for name, value in (deviations or {}).items()}}
     tensors |= {f"deviation/{name}": values for name, values in found.items()}
     return observed(tensors, "oracle", operation)
 
@@ -97,13 +98,13 @@ def test_only_the_leading_steps_of_a_short_variant_are_compared() -> None:
 
 
 def test_a_weight_is_placed_at_its_training_step_under_the_widest_allowance_so_far() -> None:
-    formula = oracle(**{KERNEL.format(1): [5.0], KERNEL.format(2): [0.5], BIAS.format(1): [50.0]})
+    formula = oracle({KERNEL.format(1): 5.0, KERNEL.format(2): 0.5, BIAS.format(1): 50.0})
     for step in (1, 2):
         name = KERNEL.format(step)
         check = rounded(name, np.array([1.0, 22.0]), formula, formula)
         assert check.where == Where(name, (1,), step, 22.0, 2.0, 2.0)
         assert (check.contract, check.measured, check.allowed) == (name.removeprefix("train/"), 20.0, 15.0)
-    later = oracle(**{KERNEL.format(2): [5.0]})
+    later = oracle({KERNEL.format(2): 5.0})
     assert filing.allowance_of(KERNEL.format(1), later) == 3.0
 
 
@@ -147,7 +148,7 @@ def test_what_a_side_lacks_is_said_of_that_side() -> None:
 
 
 def test_a_framework_that_vouches_for_itself_is_no_oracle() -> None:
-    name, itself = BIAS.format(1), oracle("self_ensemble")
+    name, itself = BIAS.format(1), oracle(operation="self_ensemble")
     kinds = {
         rounded(name, np.array([1.0, 2.0]), itself, itself).kind,
         filing.rounded(CASE, Step.TRAIN, name, observed({}), itself, itself).kind,

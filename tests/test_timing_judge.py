@@ -149,7 +149,7 @@ def test_more_benchmarks_need_stronger_evidence() -> None:
     )
 
 
-def scaled(**factors: Sequence[float]) -> SpeedRun:
+def scaled(**factors: Sequence[float] | NDArray[np.float64]) -> SpeedRun:
     """Judge a run in which the candidate takes these multiples of the baseline's time, round by round."""
     steady = {name: np.full(len(values), 0.25) for name, values in factors.items()}
     return judge_arms([steady, steady, {name: 0.25 * np.asarray(values) for name, values in factors.items()}])
