@@ -31,7 +31,8 @@ def test_equal_accuracies_are_equivalent() -> None:
     assert result.estimate == pytest.approx(0.0005)
     assert -0.01 < result.low < result.estimate < result.high < 0.01
     assert result.smallest_margin == pytest.approx(result.high)
-    assert result.seeds == (22, 22)
+    assert (result.seeds, result.margin) == ((22, 22), 0.01)
+    assert result.reason == "difference +0.0005, 90 % interval -0.0046 to +0.0056: shown equal within 0.01"
 
 
 def test_a_difference_beyond_the_margin_is_different() -> None:
@@ -39,6 +40,7 @@ def test_a_difference_beyond_the_margin_is_different() -> None:
     assert result.verdict is Equivalence.DIFFERENT
     assert result.verdict.as_verdict() is Verdict.BREAK
     assert result.p_different < 0.001
+    assert result.reason.endswith("shown to differ by more than 0.01")
 
 
 def test_a_difference_on_the_margin_is_unresolved() -> None:
@@ -46,6 +48,7 @@ def test_a_difference_on_the_margin_is_unresolved() -> None:
     assert result.verdict is Equivalence.UNRESOLVED
     assert result.verdict.as_verdict() is Verdict.DRIFT
     assert result.p_equivalent == pytest.approx(0.5)
+    assert result.reason.endswith("shown neither within nor beyond 0.01")
 
 
 def test_not_significant_is_not_equivalent() -> None:
@@ -81,6 +84,11 @@ def test_too_few_seeds_are_unresolved(seeds: int) -> None:
     assert (result.seeds, result.margin) == ((seeds, 22), 0.02)
     assert result.estimate == pytest.approx(0.01 if seeds else math.nan, nan_ok=True)
     assert_spread_is_unknown(result)
+
+
+def test_accuracies_in_float32_are_judged_in_float64() -> None:
+    first, second = (spread(0.86, 0.001, 22, seed).astype(np.float32) for seed in (0, 1))
+    assert equivalent(first, second) == equivalent(first.astype(np.float64), second.astype(np.float64))
 
 
 def test_three_seeds_are_enough() -> None:
