@@ -102,7 +102,7 @@ def test_a_seed_without_effect_is_unresolved() -> None:
     assert (result.seeds, result.margin) == ((22, 21), 0.02)
     assert result.estimate == pytest.approx(-0.01)
     assert_spread_is_unknown(result)
-    assert equivalent(spread(0.87, 0.001, 22), [0.86] * 22).verdict is Equivalence.UNRESOLVED
+    assert equivalent(spread(0.87, 0.001, 22), [0.86] * 22, 0.02).verdict is Equivalence.UNRESOLVED
     assert equivalent([1.0] * 5, [0.5] * 5).verdict is Equivalence.UNRESOLVED
 
 

@@ -481,7 +481,7 @@ def test_an_impossible_class_is_told_with_its_place(side: str) -> None:
 def test_impossible_predictions_break(values: list[int], reason: str) -> None:
     result = predict(values).comparison
     assert result.verdict is Verdict.BREAK
-    assert reason in result.reason
+    assert result.reason.startswith(f"evaluate/predictions: {reason}")
 
 
 def test_accuracies_may_differ_by_the_ties() -> None:
@@ -492,6 +492,13 @@ def test_accuracies_may_differ_by_the_ties() -> None:
     for wrong in (0.86045, np.nan, 1.5, 1.0001, -0.5, -0.0001):
         for accuracies in ((wrong, 0.8604), (0.8604, wrong)):
             assert compare_accuracies("accuracy", *accuracies, 10_000, 1).verdict is Verdict.BREAK
+
+
+def test_a_fraction_may_be_off_by_an_ulp_of_float32() -> None:
+    assert compare_accuracies("accuracy", 0.5 + 2.0**-23, 0.5, 8, 0).verdict is Verdict.IDENTICAL
+    off = compare_accuracies("accuracy", 0.5 + 2.0**-22, 0.5, 8, 0)
+    assert off.verdict is Verdict.BREAK
+    assert off.reason == "accuracy: 0.5000002384185791 and 0.5 are not both fractions of 8 examples"
 
 
 def test_how_far_accuracies_are_apart_is_told() -> None:
