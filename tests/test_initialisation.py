@@ -156,10 +156,15 @@ def test_the_smallest_of_three_p_values_is_told() -> None:
         }
         result = judge_one(values, uniform(0.5))
         assert min(p_values, key=lambda test: p_values[test]) == name
-        assert result.p == pytest.approx(p_values[name])
+        assert result.p == pytest.approx(p_values[name], rel=1e-9, abs=0)
         assert result.reason.startswith(f"{name}: p = {result.p:.2g} under uniform ±0.5, rejected below 3.3e-07")
         assert result.deviation == pytest.approx(sqrt(squares.mean()))
         assert (result.name, result.law, result.elements) == ("kernel", "uniform ±0.5", size)
+
+
+def test_weights_in_float32_are_judged_in_float64() -> None:
+    for name, kernel in draw().items():
+        assert judge_one(kernel, LAWS[name]) == judge_one(kernel.astype(np.float64), LAWS[name])
 
 
 def test_a_p_value_at_the_level_holds() -> None:

@@ -222,6 +222,9 @@ def test_where_rounding_makes_no_difference_none_is_allowed() -> None:
     exact = np.array([True, False])
     value = np.array([1.0, 1.0])
     assert compare("x", np.array([1.0, 1.1]), value, 0.5, exact=exact).verdict is Verdict.ROUNDING
+    within = compare("x", np.array([1.0, 1.25]), value, 0.5, exact=exact)
+    assert within.where is not None
+    assert (within.where.index, within.measured, within.allowed) == ((1,), 0.25, 0.5)
     result = compare("x", np.array([1.001, 1.4]), value, 0.5, exact=exact)
     assert result.verdict is Verdict.DRIFT
     assert result.allowed == 0
@@ -250,6 +253,7 @@ def test_what_cannot_be_compared_breaks(value: NDArray[Any], reason: str) -> Non
     ):
         assert result.verdict is Verdict.BREAK
         assert not result.passed
+        assert result.reason.startswith("x: ")
         assert reason in result.reason
 
 
