@@ -98,9 +98,9 @@ def test_ulp32_ends_with_float32() -> None:
 def test_each_tensor_has_its_own_allowance_over_time() -> None:
     tensors = {"x": ONE, "deviation/x": np.array([1e-2]), "y": ONE, "deviation/y": np.array([1e-3]), "z": ONE}
     assert allowances(tensors) == {"x": pytest.approx(3e-2), "y": pytest.approx(3e-3)}
-    series = {"s": np.array([1.0, 8.0, 1.0]), "deviation/s": np.array([[0.0, 0, 1], [0.0, 1e-9, 0.5]])}
+    series = {"s": np.array([1.0, 1.0, 8.0, 1.0]), "deviation/s": np.array([[0.0, 0, 1e-9, 1], [0.0, 1e-9, 0, 0.5]])}
     found = allowances({**tensors, **series})["s"]
-    assert np.asarray(found).tolist() == [0.0, FACTOR * 2.0**-20, FACTOR]
+    assert np.asarray(found).tolist() == [0.0, FACTOR * 2.0**-23, FACTOR * 2.0**-20, FACTOR]
 
 
 # The comparison
