@@ -304,6 +304,10 @@ class TestModel:
         checks = list(model.initialisations(keras, sound.model))
         assert len(checks) == 8
         assert not failed(checks)
+        bias = next(check for check in checks if check.contract == "initialisation/shipped/output/bias")
+        assert (bias.measured, bias.allowed, bias.elements, bias.kind) == (1.0, 1e-6 / 6, 10, Kind.STATISTICAL)
+        assert (bias.where, bias.details) == (Where("model/shipped/output/bias"), {"law": "zeros"})
+        assert bias.reason == "10 values are zero"
         torch = replace(CASE, framework="pytorch")
         assert {check.contract for check in failed(model.initialisations(torch, sound.model))} >= {
             "initialisation/shipped/hidden/kernel",
@@ -514,6 +518,8 @@ class TestTrain:
             assert {check.kind for check in found.values()} == {Kind.EXACT}
         other = with_element(sound.train, "train/losses", (9,), 0.0)
         (check,) = failed(train.same_bits(CASE, "repeatable", other, shorter))
+        assert check.where is not None
+        assert (check.where.tensor, check.where.value) == ("train/losses", 0.0)
         assert (check.contract, check.where and check.where.index) == ("repeatable/losses", (9,))
 
     @pytest.mark.parametrize(
@@ -763,6 +769,7 @@ class TestEvaluate:
         told = [{"label": 1, "examples": 1, "differences": 1, "ties": 1}]
         assert predictions.details == {"ties": 1, "classes": told}
         assert (accuracy.measured, accuracy.allowed, accuracy.contract) == (0.25, 0.25, "locked_accuracy")
+        assert accuracy.where == Where("evaluate/accuracy", value=1.0, other=0.75)
         predictions, accuracy = judged(0, 2, 0, 0)
         assert (predictions.verdict, accuracy.verdict) == (Verdict.DRIFT, Verdict.DRIFT)
         assert predictions.kind is accuracy.kind is Kind.ROUNDING
@@ -885,6 +892,10 @@ class TestImports:
         (check,) = objective.legacy_arguments(self.PYTORCH, "lr", observed)
         assert (check.reason or None) == reason
         assert check.failed == (reason is not None)
+        rate = "inf" if facts["exception"] else str(facts["configuration"]["learning_rate"])
+        assert check.where == Where("optimizer/learning_rate", value=rate, other="0.25")
+        assert (check.contract, check.elements, check.allowed) == ("legacy_arguments/lr", 1, 0.0)
+        assert check.measured == pytest.approx(abs(float(rate) - 0.25))
 
 
 def test_a_contract_that_nobody_knows_is_refused() -> None:
