@@ -206,7 +206,8 @@ def test_significance_alone_is_neither_slower_nor_faster() -> None:
 def test_a_gain_beyond_belief_is_not_the_same() -> None:
     """Six rounds cannot show a gain, and one of a third may well hide a slowdown."""
     assert of(scaled(train_step=[0.67] * 6)) is SpeedVerdict.UNRESOLVED
-    assert of(scaled(train_step=[0.96] * 6)) is SpeedVerdict.SAME
+    for change, verdict in [(1.049, SpeedVerdict.SAME), (1.051, SpeedVerdict.UNRESOLVED)]:
+        assert of(scaled(train_step=[change] * 6)) is of(scaled(train_step=[1 / change] * 6)) is verdict
 
 
 def test_a_machine_that_slows_down_or_speeds_up_between_arms_says_nothing() -> None:
