@@ -201,6 +201,7 @@ def test_significance_alone_is_neither_slower_nor_faster() -> None:
     # Seven rounds that agree have p = 1/128, six 1/64.
     assert of(scaled(train_step=[1.5] * 7)) is SpeedVerdict.SLOWER
     assert of(scaled(train_step=[1.5] * 6)) is SpeedVerdict.UNRESOLVED
+    assert [scaled(train_step=[1.5] * rounds).results[0].detectable for rounds in (7, 6)] == [0.02, inf]
 
 
 def test_a_gain_beyond_belief_is_not_the_same() -> None:
@@ -216,6 +217,13 @@ def test_a_machine_that_slows_down_or_speeds_up_between_arms_says_nothing() -> N
         run = judge_speed(steady, {**steady, "load": steady["load"] * factor}, steady)
         assert run.disturbed == ("load",)
         assert run.verdict is SpeedVerdict.UNRESOLVED
+    both = judge_speed(steady, {name: times * 1.1 for name, times in steady.items()}, steady)
+    assert both.results[0].reason == "identical processes differed in epoch, load"
+
+
+def test_times_in_float32_are_judged_in_float64() -> None:
+    arms = [{"epoch": np.exp(0.1 * noise(seed, 12)).astype(np.float32)} for seed in range(3)]
+    assert judge_arms(arms) == judge_arms([{"epoch": arm["epoch"].astype(np.float64)} for arm in arms])
 
 
 def test_the_worst_verdict_is_the_run_s() -> None:
@@ -285,6 +293,8 @@ def test_the_estimate_is_the_median_of_the_pairwise_means() -> None:
     [
         (({"a": [1.0]}, {"a": [1.0]}, {"b": [1.0]}), "same benchmarks"),
         (({"a": [1.0]}, {"a": [1.0]}, {"a": [1.0, 1.0]}), "same benchmarks and rounds"),
+        (({"a": [1.0, 1.0]}, {"a": [1.0]}, {"a": [1.0]}), "same benchmarks and rounds"),
+        (({"a": [1.0]}, {"a": [1.0], "b": [1.0]}, {"a": [1.0]}), "same benchmarks and rounds"),
         (({"a": [0.0]}, {"a": [1.0]}, {"a": [1.0]}), r"a \(baseline\): every time must be positive"),
         (({"a": [1.0]}, {"a": [1.0]}, {"a": [inf]}), r"a \(candidate\): every time must be positive"),
         (({"a": [[1.0]]}, {"a": [1.0]}, {"a": [1.0]}), "shape"),
