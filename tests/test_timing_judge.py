@@ -282,6 +282,13 @@ def test_the_bounds_cover_at_their_level() -> None:
     assert all(agree)
 
 
+@pytest.mark.parametrize("size", range(1, 8))
+def test_the_estimate_is_the_median_whether_their_number_is_odd_or_even(size: int) -> None:
+    differences = 2.0 ** np.arange(size)
+    means = [(a + b) / 2 for place, a in enumerate(differences) for b in differences[place:]]
+    assert signed_rank(differences, 0.01).estimate == np.median(means)
+
+
 def test_the_estimate_is_the_median_of_the_pairwise_means() -> None:
     shift = signed_rank(np.array([1.0, 2.0, 10.0]), 0.01)
     assert shift.estimate == pytest.approx(np.median([1, 2, 10, 1.5, 5.5, 6]))
