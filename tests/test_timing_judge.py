@@ -284,7 +284,7 @@ def test_the_bounds_cover_at_their_level() -> None:
 
 @pytest.mark.parametrize("size", range(1, 8))
 def test_the_estimate_is_the_median_whether_their_number_is_odd_or_even(size: int) -> None:
-    differences = 2.0 ** np.arange(size)
+    differences = np.array([2.0**power for power in range(size)])
     means = [(a + b) / 2 for place, a in enumerate(differences) for b in differences[place:]]
     assert signed_rank(differences, 0.01).estimate == np.median(means)
 
