@@ -489,6 +489,10 @@ class TestTrain:
         found = list(train.losses(case, replace(sound.train, tensors=tensors), sound.oracle, sound.oracle))
         assert {check.contract: check.elements for check in found} == series
         assert not failed(found)
+        # Keras sums an epoch's losses in float32, as NumPy's loop does here; the others do not.
+        source = "train/epoch_losses" + (filing.SUMMED_IN_FLOAT32 if label in ("float32", "fit") else "")
+        means = [check.allowed for check in found if check.contract == "epoch_losses"]
+        assert set(means) <= set(np.asarray(filing.allowance_of(source, sound.oracle)).tolist())
 
     def test_the_first_tenth_of_the_losses_lies_above_the_last(self, sound: Observed) -> None:
         def judged(case: Case, losses: list[float], means: list[float]) -> dict[str, Check]:
