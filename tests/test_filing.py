@@ -169,6 +169,17 @@ def test_values_under_names_are_told_apart() -> None:
     assert (nothing.verdict, nothing.reason) == (Verdict.BREAK, "nothing was expected, so nothing was compared")
 
 
+def test_dtypes_are_those_of_the_other_side_or_float32() -> None:
+    ours = observed({"a": np.zeros(2, np.float32), "b": np.zeros(2, np.float64), "c": np.zeros(2, np.float16)})
+    check = filing.dtypes(CASE, Step.MODEL, ["a", "b", "missing"], ours, None)
+    assert (check.reason, check.measured, check.elements) == ("b is float64, expected float32", 1.0, 2)
+    assert (check.step, check.contract, check.kind) == (Step.MODEL, "dtypes", Kind.EXACT)
+    assert filing.dtypes(CASE, Step.MODEL, ["a"], ours, None).verdict is Verdict.IDENTICAL
+    theirs = observed({"b": np.zeros(2, np.float64)}, "tensorflow")
+    assert filing.dtypes(CASE, Step.MODEL, ["a", "b"], ours, theirs).verdict is Verdict.IDENTICAL
+    assert filing.dtypes(CASE, Step.MODEL, ["c"], ours, theirs).reason == "c is float16, expected float32"
+
+
 def test_a_value_is_compared_to_the_bit() -> None:
     check = filing.exactly(CASE, Step.DATA, "batches", np.array([64, 32]), np.array([64, 64]))
     assert check.where == Where("data/batches", (1,), value=32.0, other=64.0)
