@@ -329,8 +329,22 @@ class TestModel:
         found = failed(model.initialisations(replace(CASE, framework="tensorflow"), wrong))
         assert [check.contract for check in found] == [f"initialisation/{name}"]
 
+    def test_the_weights_of_the_case_s_own_seed_are_taken(self, sound: Observed) -> None:
+        given = {f"model/initial_weights/{name}": array for name, array in draw(WORKLOAD, 5).items()}
+        observed = replace(sound.model, tensors={**sound.model.tensors, **given})
+        found = list(model.weights_taken(replace(CASE, seed=5), observed))
+        assert {(check.verdict, check.kind) for check in found} == {(Verdict.IDENTICAL, Kind.EXACT)}
+        wrong = {check.contract for check in failed(model.weights_taken(CASE, observed))}
+        assert wrong == {"initial_weights/hidden/kernel", "initial_weights/output/kernel"}
+
 
 class TestObjective:
+    def test_the_dtypes_are_those_of_the_other_side(self, sound: Observed) -> None:
+        loss = sound.objective.tensors["objective/loss"].astype(np.float64)
+        wide = with_tensor(sound.objective, "objective/loss", loss)
+        assert not objective.dtypes(CASE, wide, wide).failed
+        assert objective.dtypes(CASE, wide).reason == "objective/loss is float64, expected float32"
+
     def test_a_learning_rate_that_says_so(self, runs: ShortRuns, sound: Observed) -> None:
         faster = replace(WORKLOAD, learning_rate=0.01001)
         found = replace(
