@@ -329,6 +329,16 @@ class TestModel:
         found = failed(model.initialisations(replace(CASE, framework="tensorflow"), wrong))
         assert [check.contract for check in found] == [f"initialisation/{name}"]
 
+    def test_pytorch_draws_by_what_goes_in(self) -> None:
+        bounds = {name: law.name for name, law in model.shipped_laws("pytorch", WORKLOAD).items()}
+        hidden, output = "uniform ±0.0357143", "uniform ±0.316228"  # 1 / sqrt(784) and 1 / sqrt(10)
+        assert bounds == {
+            "hidden/kernel": hidden,
+            "hidden/bias": hidden,
+            "output/kernel": output,
+            "output/bias": output,
+        }
+
     def test_the_weights_of_the_case_s_own_seed_are_taken(self, sound: Observed) -> None:
         given = {f"model/initial_weights/{name}": array for name, array in draw(WORKLOAD, 5).items()}
         observed = replace(sound.model, tensors={**sound.model.tensors, **given})
