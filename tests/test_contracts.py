@@ -489,6 +489,12 @@ class TestObjective:
         assert verdict(float(np.float32(WORKLOAD.learning_rate))) is Verdict.IDENTICAL
         assert verdict(float(np.nextafter(np.float32(WORKLOAD.learning_rate), np.float32(1)))) is Verdict.BREAK
 
+    @pytest.mark.parametrize(("updates", "verdict"), [(1, Verdict.IDENTICAL), (2, Verdict.BREAK)])
+    def test_the_optimizer_counts_one_update(self, sound: Observed, updates: int, verdict: Verdict) -> None:
+        configuration = {**sound.objective.facts["configuration"], "updates": updates}
+        found = objective.configuration(CASE, with_facts(sound.objective, configuration=configuration))
+        assert [check.verdict for check in found if check.contract == "configuration/updates"] == [verdict]
+
     def test_what_an_optimizer_does_not_know_is_off(self, sound: Observed) -> None:
         configuration = {**sound.objective.facts["configuration"], "momentum": None, "nesterov": None}
         assert not failed(objective.configuration(CASE, with_facts(sound.objective, configuration=configuration)))
@@ -528,6 +534,7 @@ class TestTrain:
         fallen = judged(CASE, low_in_the_middle, [2.0, 1.0])
         assert {name: check.verdict for name, check in fallen.items()} == dict.fromkeys(fallen, Verdict.IDENTICAL)
         assert {name: check.elements for name, check in fallen.items()} == {"epochs": 2, "steps": 20}
+        assert judged(CASE, [5.0, 3.0, *[0.0] * 16, 4.4, 4.0], [2.0, 1.0])["steps"].failed
         risen = judged(CASE, [3.0, 0.0, 3.0], [2.0, 1.0, 1.0])
         assert {name: check.verdict for name, check in risen.items()} == dict.fromkeys(risen, Verdict.BREAK)
         assert risen["steps"].reason == "the mean loss of the first 1 steps is 3.0000, of the last 3.0000"
@@ -581,6 +588,7 @@ class TestTrain:
         name = "train/final_weights/output/bias"
         (found,) = failed(sound.trained(with_element(sound.train, name, (4,), 0.0)).checks())
         assert (found.contract, found.verdict) == ("final_weights/output/bias", Verdict.BREAK)
+        assert (found.kind, found.where and found.where.tensor) == (Kind.EXACT, name)
         unrecorded = train.final_weights(CASE, without(sound.train, "weights/000042/output/bias"))
         assert [check.reason for check in failed(unrecorded)] == [
             f"{name}: train/weights/000042/output/bias was not recorded, so nothing was compared"
@@ -769,7 +777,7 @@ class TestEvaluate:
         assert list(evaluate.loss_recomputed(USER_S, wrong, sound.oracle)) == []
 
     def test_the_loss_on_the_test_images_is_told(self, sound: Observed) -> None:
-        trained = with_tensor(sound.train, "train/epoch_losses", np.array([2.0, 1.5]))
+        trained = with_tensor(sound.train, "train/epoch_losses", np.array([2.0, 1.0, 1.5]))
         for losses, failing in [
             ({"a": None, "b": 1.4999}, False),
             ({"a": 1.5, "b": 1.0}, True),
@@ -778,6 +786,20 @@ class TestEvaluate:
             (check,) = evaluate.loss_decreases(CASE, with_facts(trained, losses=losses))
             assert check.failed == failing
         assert check.reason == "the loss on the test images is 1.7500, the last epoch's mean was 1.5000"
+
+    def test_what_was_recomputed_is_judged_as_it_was_summed(self, sound: Observed) -> None:
+        loss, accuracy = float(sound.oracle.tensors["evaluate/loss"]), sound.train.facts["accuracies"]["batched"]
+        ways = ("evaluate", "batched")
+        observed = with_facts(sound.train, losses=dict.fromkeys(ways, loss), accuracies=dict.fromkeys(ways, accuracy))
+        in_float32, otherwise = evaluate.loss_recomputed(CASE, observed, sound.oracle)
+        source = f"evaluate/loss{filing.SUMMED_IN_FLOAT32}"
+        assert in_float32.allowed == filing.allowance_of(source, sound.oracle)
+        assert otherwise.allowed == filing.allowance_of("evaluate/loss", sound.oracle)
+        assert in_float32.kind is otherwise.kind is Kind.ROUNDING
+        found = list(evaluate.accuracy_recomputed(CASE, observed))
+        assert [(check.kind, check.where and check.where.tensor) for check in found] == [
+            (Kind.EXACT, f"evaluate/accuracy/{way}") for way in ways
+        ]
 
     def test_ties_are_told_and_the_accuracy_may_differ_by_them(self, sound: Observed) -> None:
         logits = np.zeros((4, 3))
