@@ -10,15 +10,18 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from conformance.checks import Check, Step, Verdict
+from conformance.cases import Case
+from conformance.checks import Check, Kind, Step, Verdict, Where
 from conformance.contracts import data, evaluate, filing, imports, model, objective, train
 from conformance.divergence import Divergence, first_divergence
 from conformance.initial_weights import draw
 from conformance.observations import Key, Observation
+from conformance.variants import train_variant
 from reference.workloads import MNIST_MLP
 from tests.short_runs import CASE, FULL_CASE, WORKLOAD, ShortRuns, with_element, with_facts, with_tensor, without
 
 LAST = WORKLOAD.steps
+USER_S = Case(replace(WORKLOAD, modules={"pytorch": "mine"}), "pytorch")
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +128,7 @@ class TestSound:
 
     def test_the_data_contracts_hold(self, full_data: Observation) -> None:
         checks = data_checks(full_data, full_data, epoch=True)
-        assert {check.verdict for check in checks} == {Verdict.IDENTICAL}
+        assert {(check.verdict, check.kind) for check in checks} == {(Verdict.IDENTICAL, Kind.EXACT)}
         assert sum(check.elements for check in checks) > 3 * 60_000 * 784
 
     def test_against_another_framework_the_same_contracts_hold(self, sound: Observed) -> None:
@@ -314,6 +317,10 @@ class TestModel:
         checks = list(model.initialisations(keras, sound.model))
         assert len(checks) == 8
         assert not failed(checks)
+        bias = next(check for check in checks if check.contract == "initialisation/shipped/output/bias")
+        assert (bias.measured, bias.allowed, bias.elements, bias.kind) == (1.0, 1e-6 / 8, 10, Kind.STATISTICAL)
+        assert (bias.where, bias.details) == (Where("model/shipped/output/bias"), {"law": "zeros"})
+        assert bias.reason == "10 values are zero"
         torch = replace(CASE, framework="pytorch")
         assert {check.contract for check in failed(model.initialisations(torch, sound.model))} >= {
             "initialisation/shipped/hidden/kernel",
@@ -335,8 +342,32 @@ class TestModel:
         found = failed(model.initialisations(replace(CASE, framework="tensorflow"), wrong))
         assert [check.contract for check in found] == [f"initialisation/{name}"]
 
+    def test_pytorch_draws_by_what_goes_in(self) -> None:
+        bounds = {name: law.name for name, law in model.shipped_laws("pytorch", WORKLOAD).items()}
+        hidden, output = "uniform ±0.0357143", "uniform ±0.316228"  # 1 / sqrt(784) and 1 / sqrt(10)
+        assert bounds == {
+            "hidden/kernel": hidden,
+            "hidden/bias": hidden,
+            "output/kernel": output,
+            "output/bias": output,
+        }
+
+    def test_the_weights_of_the_case_s_own_seed_are_taken(self, sound: Observed) -> None:
+        given = {f"model/initial_weights/{name}": array for name, array in draw(WORKLOAD, 5).items()}
+        observed = replace(sound.model, tensors={**sound.model.tensors, **given})
+        found = list(model.weights_taken(replace(CASE, seed=5), observed))
+        assert {(check.verdict, check.kind) for check in found} == {(Verdict.IDENTICAL, Kind.EXACT)}
+        wrong = {check.contract for check in failed(model.weights_taken(CASE, observed))}
+        assert wrong == {"initial_weights/hidden/kernel", "initial_weights/output/kernel"}
+
 
 class TestObjective:
+    def test_the_dtypes_are_those_of_the_other_side(self, sound: Observed) -> None:
+        loss = sound.objective.tensors["objective/loss"].astype(np.float64)
+        wide = with_tensor(sound.objective, "objective/loss", loss)
+        assert not objective.dtypes(CASE, wide, wide).failed
+        assert objective.dtypes(CASE, wide).reason == "objective/loss is float64, expected float32"
+
     def test_a_learning_rate_that_says_so(self, runs: ShortRuns, sound: Observed) -> None:
         faster = replace(WORKLOAD, learning_rate=0.01001)
         found = replace(
@@ -427,8 +458,119 @@ class TestObjective:
         )
         assert [check.measured for check in failed(swapped)] == [None]
 
+    @pytest.mark.parametrize(
+        ("ours", "theirs", "verdict", "measured"),
+        [
+            (1.0, 1.0, Verdict.IDENTICAL, 0.0),
+            (1.0, 1.0 + 3 * 2.0**-23, Verdict.ROUNDING, 3 * 2.0**-23),
+            (1.0 + 4 * 2.0**-23, 1.0, Verdict.BREAK, 4 * 2.0**-23),
+            (0.5, 1.5, Verdict.BREAK, 1.0),
+            (-2.0, -2.0 + 3 * 2.0**-22, Verdict.ROUNDING, 3 * 2.0**-22),
+            (np.inf, np.inf, Verdict.IDENTICAL, 0.0),
+            (np.inf, -np.inf, Verdict.BREAK, np.inf),
+            (2.5, np.inf, Verdict.BREAK, 2.5),
+            (0.0, np.inf, Verdict.BREAK, 0.0),
+            (np.inf, 2.5, Verdict.BREAK, None),
+            (np.nan, np.nan, Verdict.BREAK, None),
+            (1.0, np.nan, Verdict.BREAK, None),
+        ],
+    )
+    def test_how_far_an_edge_case_may_be_off(
+        self, ours: float, theirs: float, verdict: Verdict, measured: float | None
+    ) -> None:
+        sides = [
+            Observation(Key("short", name, "objective"), {"edge_cases": {"e": loss}}, {})
+            for name, loss in (("numpy", ours), ("oracle", theirs))
+        ]
+        names, check = objective.edge_cases(CASE, sides[0], sides[1])
+        assert names.verdict is Verdict.IDENTICAL
+        assert (check.verdict, check.measured, check.elements, check.kind) == (verdict, measured, 1, Kind.ROUNDING)
+        assert check.where is not None
+        assert check.where.tensor == "objective/edge_cases/e"
+        assert (str(check.where.value), str(check.where.other)) == (str(ours), str(theirs))
+        assert np.isfinite([ours, theirs]).all() or check.allowed == 0
+        told = "" if verdict is not Verdict.BREAK else f"the loss is {ours:g} in one and {theirs:g} in the other"
+        assert check.reason == told
+
+    def test_the_learning_rate_is_compared_in_float32(self, sound: Observed) -> None:
+        def verdict(rate: float) -> Verdict:
+            configuration = {**sound.objective.facts["configuration"], "learning_rate": rate}
+            return next(
+                iter(objective.configuration(CASE, with_facts(sound.objective, configuration=configuration)))
+            ).verdict
+
+        assert verdict(float(np.float32(WORKLOAD.learning_rate))) is Verdict.IDENTICAL
+        assert verdict(float(np.nextafter(np.float32(WORKLOAD.learning_rate), np.float32(1)))) is Verdict.BREAK
+
+    @pytest.mark.parametrize(("updates", "verdict"), [(1, Verdict.IDENTICAL), (2, Verdict.BREAK)])
+    def test_the_optimizer_counts_one_update(self, sound: Observed, updates: int, verdict: Verdict) -> None:
+        configuration = {**sound.objective.facts["configuration"], "updates": updates}
+        found = objective.configuration(CASE, with_facts(sound.objective, configuration=configuration))
+        assert [check.verdict for check in found if check.contract == "configuration/updates"] == [verdict]
+
+    def test_what_an_optimizer_does_not_know_is_off(self, sound: Observed) -> None:
+        configuration = {**sound.objective.facts["configuration"], "momentum": None, "nesterov": None}
+        assert not failed(objective.configuration(CASE, with_facts(sound.objective, configuration=configuration)))
+
 
 class TestTrain:
+    @pytest.mark.parametrize(
+        ("framework", "label", "series"),
+        [
+            ("numpy", "float32", {"losses": 42, "epoch_losses": 2}),
+            ("tensorflow", "fit", {"epoch_losses": 1}),
+            ("tensorflow", "eager", {"losses": 21}),
+            ("pytorch", "tutorial", {"losses": 21}),
+            ("pytorch", "loader", {"losses": 21, "epoch_losses": 1}),
+        ],
+    )
+    def test_every_variant_is_judged_by_the_losses_that_it_tells(
+        self, sound: Observed, framework: str, label: str, series: dict[str, int]
+    ) -> None:
+        case = replace(CASE, framework=framework, variant=train_variant(framework, label))
+        tensors = {f"train/{name}": sound.train.tensors[f"train/{name}"][:length] for name, length in series.items()}
+        found = list(train.losses(case, replace(sound.train, tensors=tensors), sound.oracle, sound.oracle))
+        assert {check.contract: check.elements for check in found} == series
+        assert not failed(found)
+        # Keras sums an epoch's losses in float32, as NumPy's loop does here; the others do not.
+        source = "train/epoch_losses" + (filing.SUMMED_IN_FLOAT32 if label in ("float32", "fit") else "")
+        means = [check.allowed for check in found if check.contract == "epoch_losses"]
+        assert set(means) <= set(np.asarray(filing.allowance_of(source, sound.oracle)).tolist())
+
+    def test_the_first_tenth_of_the_losses_lies_above_the_last(self, sound: Observed) -> None:
+        def judged(case: Case, losses: list[float], means: list[float]) -> dict[str, Check]:
+            tensors = {"train/losses": np.array(losses), "train/epoch_losses": np.array(means)}
+            found = train.loss_decreases(case, Observation(sound.train.key, {}, tensors))
+            return {check.contract.rpartition("/")[2]: check for check in found}
+
+        low_in_the_middle = [5.0, 4.0, *[0.0] * 16, 4.0, 4.5]
+        fallen = judged(CASE, low_in_the_middle, [2.0, 1.0])
+        assert {name: check.verdict for name, check in fallen.items()} == dict.fromkeys(fallen, Verdict.IDENTICAL)
+        assert {name: check.elements for name, check in fallen.items()} == {"epochs": 2, "steps": 20}
+        assert judged(CASE, [5.0, 3.0, *[0.0] * 16, 4.4, 4.0], [2.0, 1.0])["steps"].failed
+        risen = judged(CASE, [3.0, 0.0, 3.0], [2.0, 1.0, 1.0])
+        assert {name: check.verdict for name, check in risen.items()} == dict.fromkeys(risen, Verdict.BREAK)
+        assert risen["steps"].reason == "the mean loss of the first 1 steps is 3.0000, of the last 3.0000"
+        assert risen["epochs"].reason == "the epochs' mean losses are [2. 1. 1.]"
+        assert (risen["epochs"].where, risen["steps"].where) == (
+            Where("train/epoch_losses", (2,)),
+            Where("train/losses"),
+        )
+        assert list(judged(USER_S, [3.0, 1.0], [1.0, 2.0])) == ["steps"]
+        assert list(judged(CASE, [], [1.0])) == []
+
+    def test_losses_are_repeated_as_far_as_both_sides_went(self, sound: Observed) -> None:
+        shorter = with_tensor(sound.train, "train/losses", sound.train.tensors["train/losses"][:10])
+        for sides in ((sound.repeat, shorter), (shorter, sound.repeat)):
+            found = {check.contract: check for check in train.same_bits(CASE, "repeatable", *sides)}
+            assert (found["repeatable/losses"].verdict, found["repeatable/losses"].elements) == (Verdict.IDENTICAL, 10)
+            assert {check.kind for check in found.values()} == {Kind.EXACT}
+        other = with_element(sound.train, "train/losses", (9,), 0.0)
+        (check,) = failed(train.same_bits(CASE, "repeatable", other, shorter))
+        assert check.where is not None
+        assert (check.where.tensor, check.where.value) == ("train/losses", 0.0)
+        assert (check.contract, check.where and check.where.index) == ("repeatable/losses", (9,))
+
     @pytest.mark.parametrize(
         ("fault", "tensor", "training_step"),
         [
@@ -466,6 +608,7 @@ class TestTrain:
         name = "train/final_weights/output/bias"
         (found,) = failed(sound.trained(with_element(sound.train, name, (4,), 0.0)).checks())
         assert (found.contract, found.verdict) == ("final_weights/output/bias", Verdict.BREAK)
+        assert (found.kind, found.where and found.where.tensor) == (Kind.EXACT, name)
         unrecorded = train.final_weights(CASE, without(sound.train, "weights/000042/output/bias"))
         assert [check.reason for check in failed(unrecorded)] == [
             f"{name}: train/weights/000042/output/bias was not recorded, so nothing was compared"
@@ -615,6 +758,94 @@ class TestEvaluate:
         assert verdict(native(0.84)) is Verdict.BREAK
         assert verdict(native(0.864, seeds=2)) is Verdict.DRIFT
 
+    @staticmethod
+    def native(*wrong: int) -> Observation:
+        """Ten test images, so many of them predicted wrongly by each seed."""
+        labels = np.arange(10)
+        predictions = np.stack([np.where(labels < count, (labels + 1) % 10, labels) for count in wrong])
+        return Observation(
+            Key("short", "numpy", "native", "glorot"), {}, {"native/predictions": predictions, "native/labels": labels}
+        )
+
+    def test_the_lowest_native_accuracy_meets_the_threshold(self) -> None:
+        observed = self.native(1, 0, 2)
+        for threshold, verdict, reason in [
+            (0.8, Verdict.IDENTICAL, ""),
+            (0.81, Verdict.BREAK, "the run of seed 2 reaches 0.8000"),
+        ]:
+            case = replace(CASE, workload=replace(WORKLOAD, accuracy_threshold=threshold))
+            (check,) = evaluate.accuracy_threshold(case, observed)
+            assert (check.verdict, check.reason, check.kind) == (verdict, reason, Kind.STATISTICAL)
+            assert (check.measured, check.allowed, check.elements) == (0.8, threshold, 30)
+            assert check.where == Where("native/accuracy", (2,), value=0.8)
+            assert check.details == {"accuracies": [0.9, 1.0, 0.8]}
+
+    def test_the_interval_of_native_accuracies_is_told(self) -> None:
+        case = replace(CASE, workload=replace(WORKLOAD, accuracy_margin=0.5))
+        (check,) = evaluate.equivalent_accuracy(case, "equivalence", self.native(2, 3, 4), self.native(1, 2, 3, 2))
+        assert (check.verdict, check.kind, check.elements) == (Verdict.ROUNDING, Kind.STATISTICAL, 30)
+        assert check.measured == pytest.approx(0.1)
+        assert check.allowed == 0.5
+        assert check.details == {"seeds": [3, 4]}
+        assert check.reason.startswith("equivalent: difference -0.1000, 90 % interval -0.2")
+        (check,) = evaluate.equivalent_accuracy(CASE, "equivalence", self.native(2, 3, 4), self.native(1, 2, 3))
+        assert (check.verdict, check.allowed) == (Verdict.DRIFT, WORKLOAD.accuracy_margin)
+
+    def test_of_a_user_s_job_no_loss_is_known(self, sound: Observed) -> None:
+        wrong = with_facts(sound.train, losses={"batched": 10.0})
+        assert list(evaluate.loss_decreases(USER_S, wrong)) == []
+        assert list(evaluate.loss_recomputed(USER_S, wrong, sound.oracle)) == []
+
+    def test_the_loss_on_the_test_images_is_told(self, sound: Observed) -> None:
+        trained = with_tensor(sound.train, "train/epoch_losses", np.array([2.0, 1.0, 1.5]))
+        for losses, failing in [
+            ({"a": None, "b": 1.4999}, False),
+            ({"a": 1.5, "b": 1.0}, True),
+            ({"a": None, "b": 1.75}, True),
+        ]:
+            (check,) = evaluate.loss_decreases(CASE, with_facts(trained, losses=losses))
+            assert check.failed == failing
+        assert check.reason == "the loss on the test images is 1.7500, the last epoch's mean was 1.5000"
+
+    def test_what_was_recomputed_is_judged_as_it_was_summed(self, sound: Observed) -> None:
+        loss, accuracy = float(sound.oracle.tensors["evaluate/loss"]), sound.train.facts["accuracies"]["batched"]
+        ways = ("evaluate", "batched")
+        observed = with_facts(sound.train, losses=dict.fromkeys(ways, loss), accuracies=dict.fromkeys(ways, accuracy))
+        in_float32, otherwise = evaluate.loss_recomputed(CASE, observed, sound.oracle)
+        source = f"evaluate/loss{filing.SUMMED_IN_FLOAT32}"
+        assert in_float32.allowed == filing.allowance_of(source, sound.oracle)
+        assert otherwise.allowed == filing.allowance_of("evaluate/loss", sound.oracle)
+        assert in_float32.kind is otherwise.kind is Kind.ROUNDING
+        found = list(evaluate.accuracy_recomputed(CASE, observed))
+        assert [(check.kind, check.where and check.where.tensor) for check in found] == [
+            (Kind.EXACT, f"evaluate/accuracy/{way}") for way in ways
+        ]
+
+    def test_ties_are_told_and_the_accuracy_may_differ_by_them(self, sound: Observed) -> None:
+        logits = np.zeros((4, 3))
+        logits[:, 0] = 1.0
+        logits[2, 1] = 1.0
+        labels = np.array([0, 0, 1, 0])
+        oracle = Observation(
+            Key("short", "oracle", "ensemble"),
+            {},
+            {"evaluate/logits": logits, "deviation/evaluate/logits": np.array([1e-6]), "evaluate/labels": labels},
+        )
+
+        def judged(*predicted: int) -> list[Check]:
+            observed = Observation(Key("short", "numpy", "train"), {}, {"evaluate/predictions": np.array(predicted)})
+            return list(evaluate.predicted(CASE, observed, oracle, oracle))
+
+        predictions, accuracy = judged(0, 0, 1, 0)
+        assert (predictions.verdict, accuracy.verdict) == (Verdict.ROUNDING, Verdict.ROUNDING)
+        told = [{"label": 1, "examples": 1, "differences": 1, "ties": 1}]
+        assert predictions.details == {"ties": 1, "classes": told}
+        assert (accuracy.measured, accuracy.allowed, accuracy.contract) == (0.25, 0.25, "locked_accuracy")
+        assert accuracy.where == Where("evaluate/accuracy", value=1.0, other=0.75)
+        predictions, accuracy = judged(0, 2, 0, 0)
+        assert (predictions.verdict, accuracy.verdict) == (Verdict.DRIFT, Verdict.DRIFT)
+        assert predictions.kind is accuracy.kind is Kind.ROUNDING
+
 
 class TestImports:
     SETTINGS: ClassVar = {
@@ -684,6 +915,24 @@ class TestImports:
     def test_a_device_that_is_not_there(self) -> None:
         assert self.failures(devices=["gpu"]) == ["device"]
 
+    def test_what_is_missing_is_told(self) -> None:
+        observed = self.observed(versions={"numpy": "2.4.6"}, devices=["cuda:0"])
+        checks = {check.contract: check for check in imports.environment(self.PYTORCH, observed, 1)}
+        assert checks["versions"].reason == "no version of torch, torchvision is known"
+        assert checks["device"].reason == "cpu is not among ['cuda:0']"
+        assert [checks[name].elements for name in ("versions", "settings", "device")] == [3, 7, 1]
+
+    def test_a_user_s_framework_may_offer_more_variants_and_no_fewer(self) -> None:
+        offered = {
+            "train": ["compiled", "loader", "mine", "tensors"],
+            "evaluate": ["batched", "image_by_image", "mine"],
+        }
+        fewer = {**offered, "train": ["loader", "mine", "tensors"]}
+        user_s = replace(self.PYTORCH, workload=USER_S.workload)
+        assert not failed(imports.variants(user_s, self.observed(variants=offered)))
+        assert failed(imports.variants(user_s, self.observed(variants=fewer)))
+        assert failed(imports.variants(self.PYTORCH, self.observed(variants=offered)))
+
     def test_variants(self) -> None:
         offered = {"train": ["compiled", "loader", "tensors"], "evaluate": ["batched", "image_by_image"]}
         assert not failed(imports.variants(self.PYTORCH, self.observed(variants=offered)))
@@ -715,6 +964,11 @@ class TestImports:
         (check,) = objective.legacy_arguments(self.PYTORCH, "lr", observed)
         assert (check.reason or None) == reason
         assert check.failed == (reason is not None)
+        rate = "inf" if facts["exception"] else str(facts["configuration"]["learning_rate"])
+        assert check.where == Where("optimizer/learning_rate", value=rate, other="0.25")
+        assert (check.contract, check.elements, check.allowed) == ("legacy_arguments/lr", 1, 0.0)
+        assert check.kind is Kind.EXACT
+        assert check.measured == pytest.approx(abs(float(rate) - 0.25))
 
 
 def test_a_contract_that_nobody_knows_is_refused() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from conformance.checks import Verdict
+from conformance.checks import Verdict, Where
 from conformance.judge.exact import compare
 
 DTYPES = st.sampled_from([np.uint8, np.int64, np.float32, np.float64, np.bool_])
@@ -78,6 +78,46 @@ def test_whatever_differs_breaks(value: NDArray[Any], other: NDArray[Any], reaso
     result = compare("x", value, other)
     assert result.verdict is Verdict.BREAK
     assert reason in result.reason
+
+
+@pytest.mark.parametrize(
+    ("value", "other", "reason"),
+    [
+        (np.zeros(3, np.float32), np.zeros(3, np.float64), "x: dtype float32 where float64 is expected"),
+        (np.zeros((2, 3)), np.zeros((3, 2)), "x: shape (2, 3) where (3, 2) is expected"),
+        (np.zeros((0, 3)), np.zeros((0, 3)), "x: is empty: nothing was compared"),
+        (np.zeros(3, np.complex64), np.zeros(3, np.complex64), "x: dtype complex64 holds no real numbers"),
+    ],
+)
+def test_what_has_no_numbers_to_compare_is_told(value: NDArray[Any], other: NDArray[Any], reason: str) -> None:
+    result = compare("x", value, other)
+    assert (result.verdict, result.reason, result.elements) == (Verdict.BREAK, reason, 0)
+    assert (result.where, result.measured, result.allowed) == (Where("x"), None, None)
+    assert not result.passed
+
+
+def test_the_largest_difference_is_that_of_finite_elements() -> None:
+    value, other = np.array([np.inf, 1.0, -5.0, 2.0]), np.array([7.0, np.nan, 3.0, 1.0])
+    assert compare("x", value, other).measured == 8.0
+    # Whole numbers without a sign do not wrap around.
+    levels = compare("x", np.array([0, 9], np.uint8), np.array([255, 9], np.uint8))
+    assert (levels.measured, levels.elements) == (255.0, 2)
+    truths = compare("x", np.array([True, False]), np.array([True, True]))
+    assert truths.where == Where("x", (1,), value=0.0, other=1.0)
+    assert truths.measured == 1.0
+
+
+def test_what_is_identical_has_no_place() -> None:
+    result = compare("x", np.ones((2, 3)), np.ones((2, 3)))
+    assert (result.measured, result.allowed, result.where, result.first) == (0.0, 0.0, None, None)
+    assert (result.elements, result.reason) == (6, "")
+
+
+def test_zeros_of_either_sign_are_told_apart_from_numbers() -> None:
+    negative = compare("x", np.array([-0.0, -1.5]), np.array([0.0, -1.5])).where
+    assert negative == Where("x", (0,), value="-0.0", other=0.0)
+    assert compare("x", np.array([-1.5]), np.array([1.0])).where == Where("x", (0,), value=-1.5, other=1.0)
+    assert compare("x", np.array([-np.inf]), np.array([1.0])).where == Where("x", (0,), value="-inf", other=1.0)
 
 
 def test_nan_equals_nan_whatever_its_payload() -> None:

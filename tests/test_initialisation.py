@@ -7,6 +7,7 @@ from math import sqrt
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import stats
 
 from conformance.judge.initialisation import (
     ZEROS,
@@ -136,6 +137,65 @@ def test_a_nan_is_rejected() -> None:
     assert "not finite" in result.reason
 
 
+def test_the_smallest_of_four_p_values_is_told() -> None:
+    """All by SciPy, on samples each of which another test finds the least likely."""
+    rng = np.random.default_rng(1)
+    law = stats.uniform(-0.5, 1.0)
+    named = {
+        "Kolmogorov-Smirnov": np.abs(rng.uniform(-0.5, 0.5, 40)),
+        "largest value": rng.uniform(-0.3, 0.3, 40),
+        "mean square": np.r_[rng.uniform(-0.5, 0.5, 4), rng.choice([-1, 1], 40) * rng.uniform(0.44, 0.499, 40)],
+        "repeated values": np.repeat(rng.uniform(-0.5, 0.5, 20), 2),
+    }
+    for name, values in named.items():
+        squares, size = values**2, values.size
+        spread = sqrt((law.moment(4) - law.moment(2) ** 2) / size)
+        p_values = {
+            "Kolmogorov-Smirnov": stats.kstest(values, law.cdf).pvalue,
+            "largest value": (2 * np.abs(values).max()) ** size,
+            "mean square": 2 * stats.norm.cdf(-abs(squares.mean() - 1 / 12) / spread),
+            "repeated values": stats.poisson(size * (size - 1) / 2 / 2**23).sf(size - len({*values}) - 1),
+        }
+        result = judge_one(values, uniform(0.5))
+        assert min(p_values, key=lambda test: p_values[test]) == name
+        assert result.p == pytest.approx(p_values[name], rel=1e-9, abs=0)
+        assert result.reason.startswith(f"{name}: p = {result.p:.2g} under uniform ±0.5, rejected below 2.5e-07")
+        assert result.deviation == pytest.approx(sqrt(squares.mean()))
+        assert (result.name, result.law, result.elements) == ("kernel", "uniform ±0.5", size)
+
+
+def test_weights_in_float32_are_judged_in_float64() -> None:
+    for name, kernel in draw().items():
+        assert judge_one(kernel, LAWS[name]) == judge_one(kernel.astype(np.float64), LAWS[name])
+
+
+def test_a_p_value_at_the_level_holds() -> None:
+    kernel = draw()["hidden/kernel"]
+    p = judge_one(kernel, LAWS["hidden/kernel"]).p
+    assert judge_initialisation({"k": kernel}, {"k": LAWS["hidden/kernel"]}, alpha=4 * p)[0].holds
+    assert not judge_initialisation({"k": kernel}, {"k": LAWS["hidden/kernel"]}, alpha=4.001 * p)[0].holds
+
+
+def test_an_exact_rule_tells_its_own_numbers() -> None:
+    zero, off = judge_one(np.zeros(10), ZEROS), judge_one(np.r_[np.zeros(3), 0.5], ZEROS)
+    assert (zero.p, zero.allowed, zero.deviation, zero.expected, zero.law) == (1, 0, 0, 0, "zeros")
+    assert (off.p, off.deviation, off.reason) == (0, 0.25, "1 of 4 values are not zero")
+    assert zero.reason == "10 values are zero"
+    outside = judge_one(np.array([0.1, -0.6, 0.7, 0.2]), uniform(0.5))
+    assert (outside.p, outside.holds) == (0, False)
+    assert outside.reason == "2 of 4 values lie outside uniform ±0.5"
+    assert judge_one(np.array([np.inf, np.nan, 0.1]), uniform(0.5)).reason == "2 values are not finite"
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_bound_may_be_rounded_outwards_by_one_ulp(side: int) -> None:
+    kernel = draw()["hidden/kernel"]
+    kernel[3, 4] = np.nextafter(np.float32(side * LIMIT), np.float32(side))
+    assert judge_one(kernel, LAWS["hidden/kernel"]).holds
+    kernel[3, 4] = np.nextafter(kernel[3, 4], np.float32(side))
+    assert not judge_one(kernel, LAWS["hidden/kernel"]).holds
+
+
 def test_false_alarms_come_at_the_stated_rate() -> None:
     """At alpha = 10 %, shared by Bonferroni, 500 honest models give at most about 50 alarms."""
     law = {name: law for name, law in LAWS.items() if name != "hidden/kernel"}
@@ -149,5 +209,7 @@ def test_false_alarms_come_at_the_stated_rate() -> None:
 def test_samples_and_laws_must_match() -> None:
     with pytest.raises(ValueError, match="documented law for output/bias"):
         judge_initialisation({}, {"output/bias": ZEROS})
+    with pytest.raises(ValueError, match="documented law for a, c"):
+        judge_initialisation({"c": np.zeros(1), "b": np.zeros(1)}, {"b": ZEROS, "a": ZEROS})
     with pytest.raises(ValueError, match="no values"):
         judge_initialisation({"bias": np.zeros(0)}, {"bias": ZEROS})

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from conformance.cases import Case
-from conformance.checks import Kind, Verdict
+from conformance.checks import Kind, Step, Verdict
 from conformance.contracts import filing, train
 from conformance.judge.rounding import DEVIATION, allowances, compare, ulp32
 from conformance.judge.self_consistency import FLOAT32, with_float32
@@ -84,20 +84,24 @@ def test_what_float32_adds_widens_only_what_it_was_seen_in() -> None:
 
 
 def test_frameworks_agree_in_float64_or_not() -> None:
-    ours = observed(self_ensemble())
+    ours = observed({"evaluate/labels": np.zeros(3, np.uint8), **self_ensemble()})
     same = list(train.agree_in_float64(CASE, ours, observed({name: self_ensemble()[name] for name in names()})))
     assert {check.verdict for check in same} == {Verdict.IDENTICAL}
     assert {check.kind for check in same} == {Kind.SELF_CONSISTENCY}
-    assert len(same) == len(names())
+    assert [check.where and check.where.tensor for check in same] == names()
+    assert [f"{check.step}/{check.contract.removeprefix('in_float64/')}" for check in same] == names()
 
     wrong = run_in(EXACT, 0, STEPS, learning_rate=0.01 * 1.0001)
     failed = {check.contract for check in train.agree_in_float64(CASE, ours, observed(wrong)) if check.failed}
     assert {"in_float64/updated/hidden/bias", f"in_float64/weights/{STEPS:06d}/output/bias"} <= failed
 
     lacking = {name: wrong[name] for name in names() if name != "objective/loss"}
-    found = train.agree_in_float64(CASE, ours, observed(lacking))
+    found = list(train.agree_in_float64(CASE, ours, observed(lacking)))
+    assert len(found) == len(names())
     (missing,) = (check for check in found if "is missing" in check.reason)
-    assert missing.verdict is Verdict.BREAK
+    assert (missing.step, missing.kind, missing.verdict) == (Step.OBJECTIVE, Kind.SELF_CONSISTENCY, Verdict.BREAK)
+    assert (missing.contract, missing.where and missing.where.tensor) == ("in_float64/loss", "objective/loss")
+    assert missing.reason == "objective/loss: is missing on the other side"
 
 
 def test_moves_are_half_an_ulp_and_keep_zeros() -> None:

@@ -18,7 +18,7 @@ import pytest
 from conformance import observations
 from conformance.benchmarks import Timing, WorkerClock, benchmarks, fastest_epoch, named
 from conformance.cases import Case
-from conformance.checks import Check
+from conformance.checks import Check, Step
 from conformance.contracts import throughput as contract
 from conformance.observations import Key, Observation
 from conformance.observer import throughput
@@ -168,7 +168,17 @@ def test_a_pair_of_which_one_side_did_less_fails() -> None:
         Observation(Key("mnist_mlp", "numpy", "throughput"), {"samples": samples}, {}) for samples in (60_000, 59_968)
     )
     assert not any(check.failed for check in contract.whole_pairs(case, benchmark, [(whole, whole)]))
-    assert any(check.failed for check in contract.whole_pairs(case, benchmark, [(whole, whole), (whole, less)]))
+    (check,) = contract.whole_pairs(case, benchmark, [(whole, whole), (whole, less)])
+    assert check.failed
+    assert (check.step, check.where and check.where.index) == (benchmark.step, (3,))
+
+
+def test_the_shortest_round_is_told() -> None:
+    samples, rounds = _checks(60_000, [0.2, 0.049, 0.3])
+    assert rounds.step is samples.step is Step.TRAIN
+    assert rounds.elements == 3
+    assert rounds.reason == f"a round took 0.049 s, less than {ROUND_SECONDS} s"
+    assert not _checks(60_000, [ROUND_SECONDS])[1].failed
 
 
 @pytest.mark.parametrize("framework", ["tensorflow", "pytorch", "numpy"])

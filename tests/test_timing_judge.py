@@ -149,6 +149,103 @@ def test_more_benchmarks_need_stronger_evidence() -> None:
     )
 
 
+def scaled(**factors: Sequence[float] | NDArray[np.float64]) -> SpeedRun:
+    """Judge a run in which the candidate takes these multiples of the baseline's time, round by round."""
+    steady = {name: np.full(len(values), 0.25) for name, values in factors.items()}
+    return judge_arms([steady, steady, {name: 0.25 * np.asarray(values) for name, values in factors.items()}])
+
+
+def test_p_values_are_adjusted_by_holm() -> None:
+    """Of 2**12 signs, all up is the one most extreme, all but the smallest up the second, and so on."""
+    sizes = np.linspace(1.10, 1.21, 12)
+    one_down, two_down = sizes.copy(), sizes.copy()
+    one_down[0] = 1 / sizes[0]
+    two_down[:2] = 1 / sizes[:2]
+    run = scaled(second=one_down, same=np.ones(12), third=two_down, first=sizes)
+    adjusted = {result.name: (result.p_slower * 4096, result.p_faster) for result in run.results}
+    # Signs whose negative ranks sum to at most 0, 1 and 3: 1, 2 and 5 of them.
+    assert adjusted["first"] == pytest.approx((4, 1))
+    assert adjusted["second"] == pytest.approx((6, 1))
+    assert adjusted["third"] == pytest.approx((10, 1))
+    assert adjusted["same"] == pytest.approx((4096, 1))
+    assert [result.name for result in run.results] == ["second", "same", "third", "first"]
+
+
+def test_an_adjusted_p_value_is_never_below_that_of_stronger_evidence() -> None:
+    run = scaled(a=[1.1] * 12, b=[1.2] * 12, c=[1.3] * 12)
+    assert [result.p_slower * 4096 for result in run.results] == pytest.approx([3, 3, 3])
+
+
+def test_what_is_measured_is_told() -> None:
+    baseline = {"epoch": np.full(12, 2.0)}
+    run = judge_speed(baseline, {"epoch": np.full(12, 2.5)}, {"epoch": np.full(12, 3.0)})
+    (result,) = run.results
+    assert (result.ratio, result.low, result.high, result.again_ratio) == pytest.approx((1.5, 1.5, 1.5, 1.25))
+    assert (result.name, result.rounds, result.detectable) == ("epoch", 12, 0.02)
+    (steady,) = scaled(epoch=[1.5] * 12).results
+    assert steady.verdict is SpeedVerdict.SLOWER
+    assert steady.reason == "+50.0%, at most +50.0%; adjusted p = 0.00024"
+    assert scaled(epoch=[0.5] * 12).results[0].reason == "-50.0%, at most -50.0%; adjusted p = 0.00024"
+    assert scaled(epoch=[1.01] * 12).results[0].reason == "+1.0%, at most +1.0%, below +5%"
+
+
+def test_significance_alone_is_neither_slower_nor_faster() -> None:
+    """Two per cent is the least that counts, one per cent the p value that must be undercut."""
+    for factor, verdict in [
+        (1.021, SpeedVerdict.SLOWER),
+        (1.019, SpeedVerdict.SAME),
+        (1 / 1.019, SpeedVerdict.SAME),
+        (1 / 1.021, SpeedVerdict.FASTER),
+    ]:
+        assert of(scaled(train_step=[factor] * 12)) is verdict
+    # Seven rounds that agree have p = 1/128, six 1/64.
+    assert of(scaled(train_step=[1.5] * 7)) is SpeedVerdict.SLOWER
+    assert of(scaled(train_step=[1.5] * 6)) is SpeedVerdict.UNRESOLVED
+    assert [scaled(train_step=[1.5] * rounds).results[0].detectable for rounds in (7, 6)] == [0.02, inf]
+
+
+def test_a_gain_beyond_belief_is_not_the_same() -> None:
+    """Six rounds cannot show a gain, and one of a third may well hide a slowdown."""
+    assert of(scaled(train_step=[0.67] * 6)) is SpeedVerdict.UNRESOLVED
+    for change, verdict in [(1.049, SpeedVerdict.SAME), (1.051, SpeedVerdict.UNRESOLVED)]:
+        assert of(scaled(train_step=[change] * 6)) is of(scaled(train_step=[1 / change] * 6)) is verdict
+
+
+def test_a_machine_that_slows_down_or_speeds_up_between_arms_says_nothing() -> None:
+    steady = {"epoch": np.full(12, 2.0), "load": np.full(12, 1.0)}
+    for factor in (1.1, 0.9):
+        run = judge_speed(steady, {**steady, "load": steady["load"] * factor}, steady)
+        assert run.disturbed == ("load",)
+        assert run.verdict is SpeedVerdict.UNRESOLVED
+    both = judge_speed(steady, {name: times * 1.1 for name, times in steady.items()}, steady)
+    assert both.results[0].reason == "identical processes differed in epoch, load"
+
+
+def test_times_in_float32_are_judged_in_float64() -> None:
+    arms = [{"epoch": np.exp(0.1 * noise(seed, 12)).astype(np.float32)} for seed in range(3)]
+    assert judge_arms(arms) == judge_arms([{"epoch": arm["epoch"].astype(np.float64)} for arm in arms])
+
+
+def test_the_worst_verdict_is_the_run_s() -> None:
+    slow, same, fast = [1.5] * 12, [1.0] * 12, [0.5] * 12
+    unclear = [1.5, 0.5] * 6
+    assert scaled(a=fast, b=fast).verdict is SpeedVerdict.FASTER
+    assert scaled(a=fast, b=same).verdict is SpeedVerdict.SAME
+    assert scaled(a=same, b=unclear).verdict is SpeedVerdict.UNRESOLVED
+    assert scaled(a=unclear, b=slow, c=fast).verdict is SpeedVerdict.SLOWER
+    assert judge_speed({}, {}, {}).verdict is SpeedVerdict.UNRESOLVED
+
+
+def test_the_bounds_are_order_statistics_of_the_pairwise_means() -> None:
+    """Of seven differences the sum of negative ranks is at most 3 in 5 of 128 cases, at most 4 in 7 (5.5 %)."""
+    differences = np.array([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0])
+    means = sorted((a + b) / 2 for place, a in enumerate(differences) for b in differences[place:])
+    shift = signed_rank(differences, 1 / 128)
+    assert (shift.low, shift.high) == (means[3], means[-4])
+    assert (shift.low_at_level, shift.size) == (means[0], 7)
+    assert signed_rank(differences, 0.99 / 128).low_at_level == -inf
+
+
 def noise(seed: int, rounds: int) -> NDArray[np.float64]:
     return np.random.default_rng(seed).normal(0.3, 1, rounds)
 
@@ -185,6 +282,13 @@ def test_the_bounds_cover_at_their_level() -> None:
     assert all(agree)
 
 
+@pytest.mark.parametrize("size", range(1, 8))
+def test_the_estimate_is_the_median_whether_their_number_is_odd_or_even(size: int) -> None:
+    differences = np.array([2.0**power for power in range(size)])
+    means = [(a + b) / 2 for place, a in enumerate(differences) for b in differences[place:]]
+    assert signed_rank(differences, 0.01).estimate == np.median(means)
+
+
 def test_the_estimate_is_the_median_of_the_pairwise_means() -> None:
     shift = signed_rank(np.array([1.0, 2.0, 10.0]), 0.01)
     assert shift.estimate == pytest.approx(np.median([1, 2, 10, 1.5, 5.5, 6]))
@@ -196,6 +300,8 @@ def test_the_estimate_is_the_median_of_the_pairwise_means() -> None:
     [
         (({"a": [1.0]}, {"a": [1.0]}, {"b": [1.0]}), "same benchmarks"),
         (({"a": [1.0]}, {"a": [1.0]}, {"a": [1.0, 1.0]}), "same benchmarks and rounds"),
+        (({"a": [1.0, 1.0]}, {"a": [1.0]}, {"a": [1.0]}), "same benchmarks and rounds"),
+        (({"a": [1.0]}, {"a": [1.0], "b": [1.0]}, {"a": [1.0]}), "same benchmarks and rounds"),
         (({"a": [0.0]}, {"a": [1.0]}, {"a": [1.0]}), r"a \(baseline\): every time must be positive"),
         (({"a": [1.0]}, {"a": [1.0]}, {"a": [inf]}), r"a \(candidate\): every time must be positive"),
         (({"a": [[1.0]]}, {"a": [1.0]}, {"a": [1.0]}), "shape"),

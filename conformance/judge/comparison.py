@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.checks import Check, Kind, Step, Verdict, Where
+from conformance.checks import Verdict, Where
 
 
 @dataclass(frozen=True)
@@ -32,33 +32,6 @@ class Comparison:
     def passed(self) -> bool:
         """Whether the verdict is `identical` or `rounding`."""
         return self.verdict in (Verdict.IDENTICAL, Verdict.ROUNDING)
-
-    def check(
-        self,
-        step: Step,
-        contract: str,
-        kind: Kind,
-        subjects: tuple[str, ...],
-        workload: str,
-        framework: str,
-        **more: Any,
-    ) -> Check:
-        """The comparison as a check; `more` are the remaining fields of `Check`, such as variant and seed."""
-        return Check(
-            step=step,
-            contract=contract,
-            kind=kind,
-            subjects=subjects,
-            workload=workload,
-            framework=framework,
-            verdict=self.verdict,
-            measured=self.measured,
-            allowed=self.allowed,
-            where=self.where,
-            elements=self.elements,
-            reason=self.reason,
-            **more,
-        )
 
 
 def broken(name: str, reason: str, elements: int = 0, where: Where | None = None) -> Comparison:

@@ -132,7 +132,7 @@ def _p_values(values: NDArray[np.float64], distribution: Any) -> dict[str, float
     pairs = values.size * (values.size - 1) / 2
     return {
         "Kolmogorov-Smirnov": float(scipy.stats.kstest(values, distribution.cdf).pvalue),
-        "largest value": float(min(1.0, inside) ** values.size),
+        "largest value": float(inside**values.size),
         "mean square": float(2 * scipy.stats.norm.sf(abs(z))),
         "repeated values": float(scipy.stats.poisson.sf(repeats - 1, pairs / _DRAWN_OF)),
     }

@@ -163,7 +163,7 @@ def _verdict(change: Shift, slower: float, faster: float, limit: float) -> tuple
 
 def _detectable(change: Shift) -> float:
     """The slowdown seen with POWER: where Holm's first step rejects, and the estimate's own scatter."""
-    if change.low_at_level == -inf or change.low == -inf:
+    if change.low_at_level == -inf:
         return inf
     freedom = change.size - 1
     error = (change.high - change.low) / (2 * float(scipy.special.stdtrit(freedom, 1 - BOUND)))

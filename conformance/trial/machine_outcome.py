@@ -64,8 +64,8 @@ def judge_full(ended: Ended, expected: int) -> tuple[Outcome, str]:
 def judge_clock(ended: Ended, expected: int, starts: Sequence[datetime], took: float) -> tuple[Outcome, str]:
     """What became of a run whose wall clock was set again and again, while it ran for `took` seconds.
 
-    Nothing excuses a failure; the run must say that it started at one of `starts`, to the hour, which are what the clock
-    has said at its start by one setting or another, and that it took no longer than it did.
+    Nothing excuses a failure; the run must say that it started at one of `starts`, to the hour, which is what the clock
+    said then by one setting or another, and that it took no longer than it did.
     """
     if wrong := _wrong(ended, expected):
         return Outcome.WRONG, wrong
