@@ -268,6 +268,14 @@ class TestModel:
         check = model.seeding(CASE, with_facts(sound.model, seeding=seeding))
         assert (check.verdict, check.reason) == (Verdict.BREAK, f"glorot {broken} is False, expected True")
 
+    def test_a_model_of_ones_own_may_bring_its_weights(self, sound: Observed) -> None:
+        brought = {"shipped": {"repeats": True, "differs": False}, "glorot": {"repeats": True, "differs": True}}
+        observed = with_facts(sound.model, seeding=brought)
+        reference = replace(CASE, framework="pytorch", workload=MNIST_MLP)
+        own = replace(reference, workload=replace(MNIST_MLP, modules={"pytorch": "own.py"}))
+        assert model.seeding(reference, observed).reason == "shipped differs is False, expected True"
+        assert not model.seeding(own, observed).failed
+
     def test_outputs_of_another_dtype(self, sound: Observed) -> None:
         name = "model/probabilities"
         wrong = with_tensor(sound.model, name, sound.model.tensors[name].astype(np.float64))
