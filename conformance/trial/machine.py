@@ -36,7 +36,7 @@ from conformance.trial.watched_run import Setting, WatchedRun, clean_run
 
 SETTINGS = (Setting("pytorch"), Setting("tensorflow"), Setting("pytorch", 2))
 BOTH = Setting("tensorflow,pytorch", 2)
-KILLS_A_RUN = 3
+KILLS_A_RUN = 6
 SETTINGS_A_RUN = 5
 DAY = 86_400.0  # seconds
 YEAR = 365 * DAY
