@@ -15,6 +15,7 @@ from rich.console import Console
 from conformance import __main__ as command_line
 from conformance.cases import Case
 from conformance.checks import Step
+from conformance.commands import trial as trial_command
 from conformance.ending import NotPossible, WrongUse
 from conformance.laboratory import _availability as availability
 from conformance.laboratory import unobserved
@@ -26,7 +27,7 @@ from conformance.trial.limits import HALVINGS, find_limit, with_sizes
 from conformance.trial.outcome import Control, Row, StepResult, Trial
 from conformance.trial.running import run_trial
 from conformance.trial.suite import parts, suite_options
-from conformance.worker import ObservationFailed
+from conformance.worker import ObservationFailed, WorkerFailed
 from reference.workloads import MNIST_MLP
 
 FAULTS = load()
@@ -43,6 +44,14 @@ def row(*steps: StepResult, active: bool = True, fault: Fault = FAULT) -> Row:
 
 
 CAUGHT = row(step(Step.IMPORTS), step(Step.DATA), step(Step.MODEL, caught=True))
+
+
+_NEEDS_NONSENSE = """
+from types import SimpleNamespace
+
+words = dict(framework="pytorch", step="model", what="", loud=True, link="", size=None)
+FAULTS = {"a": SimpleNamespace(name="a", needs=["nonsense"], **words)}
+"""
 
 
 class TestFaults:
@@ -88,12 +97,29 @@ class TestFaults:
         assert ended.value.code == 3
         assert capsys.readouterr().err.count("\n") == 1
 
+    def test_a_framework_that_cannot_be_observed_without_a_fault(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def fails(*words: object) -> None:
+            raise WorkerFailed("pytorch: no answer to 'start' within 180 s; the worker was ended")
+
+        monkeypatch.setattr(trial_command, "run_trial", fails)
+        monkeypatch.setattr("sys.argv", ["conformance", "trial", "--fault", "torch-aborts"])
+        with pytest.raises(SystemExit) as ended:
+            command_line.main()
+        assert ended.value.code == 3
+        told = capsys.readouterr().err
+        assert "a framework without a fault cannot be observed: pytorch: no answer to 'start'" in told
+        assert "Traceback" not in told
+
     @pytest.mark.parametrize(
         ("source", "reason"),
         [
             ("1 / 0", "ZeroDivisionError"),
             ("FAULTS = {}", "declares no faults"),
             ("FAULTS = {'a': 1}", "AttributeError"),
+            ("FAULTS = []", "FAULTS is no mapping from names to faults"),
+            (_NEEDS_NONSENSE, "a needs 'nonsense': choose from"),
         ],
     )
     def test_a_directory_that_is_no_use(self, tmp_path: Path, source: str, reason: str) -> None:

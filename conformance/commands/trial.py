@@ -17,6 +17,7 @@ from conformance.trial import report
 from conformance.trial.faults import DIRECTORY, TIMING, Fault, chosen, load
 from conformance.trial.limits import find_limit, with_sizes
 from conformance.trial.running import prepared, run_trial, side_by_side, try_fault
+from conformance.worker import ObservationFailed, WorkerFailed
 
 _MOST_JOBS = 4
 
@@ -72,6 +73,8 @@ def _possible() -> Iterator[None]:
         yield
     except (DataMissing, ReportNotWritten) as error:
         raise NotPossible(str(error)) from error
+    except (ObservationFailed, WorkerFailed) as error:
+        raise NotPossible(f"a framework without a fault cannot be observed: {error}") from error
 
 
 def _jobs(faults: Sequence[Fault]) -> int:
