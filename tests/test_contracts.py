@@ -276,6 +276,18 @@ class TestModel:
         assert model.seeding(reference, observed).reason == "shipped differs is False, expected True"
         assert not model.seeding(own, observed).failed
 
+    @pytest.mark.parametrize("source", ["shipped", "glorot"])
+    def test_a_framework_is_seeded_for_its_own_weights_and_glorot_s(self, source: str) -> None:
+        case, right = replace(CASE, framework="pytorch"), {"repeats": True, "differs": True}
+        said = {"shipped": right, "glorot": right}
+
+        def judged(seeding: dict[str, dict[str, bool]]) -> Check:
+            return model.seeding(case, Observation(Key("short", "pytorch", "model"), {"seeding": seeding}, {}))
+
+        assert (judged(said).verdict, judged(said).elements) == (Verdict.IDENTICAL, 4)
+        wrong = judged({**said, source: {"repeats": True, "differs": False}})
+        assert (wrong.verdict, wrong.reason) == (Verdict.BREAK, f"{source} differs is False, expected True")
+
     def test_outputs_of_another_dtype(self, sound: Observed) -> None:
         name = "model/probabilities"
         wrong = with_tensor(sound.model, name, sound.model.tensors[name].astype(np.float64))
@@ -610,7 +622,9 @@ class TestTrain:
         name, index = "evaluate/logits", (9_999, 9)
         again = with_element(sound.train, name, index, np.nextafter(logits[index], np.float32(np.inf)))
         (found,) = failed(train.repeats(CASE, again, sound.train))
-        assert (found.contract, found.where and found.where.index) == ("repeatable/logits", index)
+        assert (found.contract, found.kind) == ("repeatable/logits", Kind.EXACT)
+        assert found.where is not None
+        assert (found.where.tensor, found.where.index) == (name, index)
 
     def test_weights_that_change_when_training_ends(self, sound: Observed) -> None:
         name = "train/final_weights/output/bias"
@@ -918,6 +932,18 @@ class TestImports:
         observed = self.observed(installed={**self.INSTALLED, "numpy": []})
         checks = {check.contract: check for check in imports.environment(self.PYTORCH, observed, 1)}
         assert (checks["loaded"].verdict, checks["loaded"].elements) == (Verdict.IDENTICAL, 2)
+
+    def test_keras_has_settings_of_its_own(self) -> None:
+        def judged(**changes: Any) -> Check:
+            keras = {"dtype_policy": "float32", "image_data_format": "channels_last"}
+            observed = self.observed(settings={**self.SETTINGS, **keras, **changes})
+            found = imports.environment(replace(self.PYTORCH, framework="tensorflow"), observed, 1)
+            return next(check for check in found if check.contract == "settings")
+
+        assert (judged().verdict, judged().elements) == (Verdict.IDENTICAL, 8)
+        assert judged(dtype_policy="mixed_float16").failed
+        assert judged(image_data_format="channels_first").failed
+        assert judged(device="cuda").failed
 
     def test_other_threads_than_asked_for(self) -> None:
         assert self.failures(threads=4) == ["settings"]
