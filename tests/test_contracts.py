@@ -216,6 +216,7 @@ class TestData:
         inputs = np.ascontiguousarray(images.transpose(0, 2, 1)).reshape(len(images), -1)
         (found,) = failed(data_checks(with_tensor(full_data, "data/inside/inputs", inputs), full_data))
         assert (found.contract, found.verdict) == ("order_inside", Verdict.BREAK)
+        assert (found.where and found.where.tensor) == "data/inside/inputs"
 
     def test_two_batches_swapped(self, full_data: Observation) -> None:
         epoch = list(full_data.facts["epoch"])
