@@ -199,6 +199,23 @@ class TestData:
         (found,) = failed(data.shapes(FULL_CASE, wrong))
         assert found.reason == "inputs is bfloat16, expected float32"
 
+    @pytest.mark.parametrize("dataset", ["mine", "mnist"])
+    def test_of_another_data_set_or_a_part_no_class_counts_are_known(self, dataset: str) -> None:
+        workload = replace(WORKLOAD, dataset=dataset, image_shape=(2, 3), train_examples=2, test_examples=2)
+        split = {
+            "images": np.array([[[0] * 3] * 2, [[255] * 3] * 2], np.uint8),
+            "labels": np.array([0, 9]),
+            "one_hot": np.eye(10, dtype=np.float32)[[0, 9]],
+            "inputs": np.array([[0.0] * 6, [1.0] * 6], np.float32),
+        }
+        tensors = {f"data/{name}/{part}": array for name in ("train", "test") for part, array in split.items()}
+        dtypes = {name.removeprefix("data/"): str(array.dtype) for name, array in tensors.items()}
+        observed = Observation(Key("short", "numpy", "data"), {"dtypes": dtypes}, tensors)
+        case = replace(CASE, workload=workload)
+        checks = [*data.shapes(case, observed), *data.values(case, observed)]
+        assert not [check.reason for check in checks if check.failed and not check.contract.startswith("dtypes/")]
+        assert not [check.contract for check in checks if check.contract.startswith("class_counts/")]
+
     def test_last_batch_dropped(self, full_data: Observation) -> None:
         wrong = with_facts(full_data, epoch=full_data.facts["epoch"][:-1])
         (found,) = failed(data.batches(FULL_CASE, wrong))
