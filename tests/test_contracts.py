@@ -199,6 +199,13 @@ class TestData:
         (found,) = failed(data.shapes(FULL_CASE, wrong))
         assert found.reason == "inputs is bfloat16, expected float32"
 
+    def test_the_dtype_of_labels_is_known_of_the_reference_alone(self, full_data: Observation) -> None:
+        wrong = with_facts(full_data, dtypes={**full_data.facts["dtypes"], "train/labels": "int16"})
+        (found,) = failed(data.shapes(FULL_CASE, wrong))
+        assert found.reason == "labels is int16, expected uint8"
+        user_s = Case(replace(MNIST_MLP, modules={"pytorch": "mine"}), "pytorch")
+        assert not failed(data.shapes(user_s, wrong))
+
     @pytest.mark.parametrize("dataset", ["mine", "mnist"])
     def test_of_another_data_set_or_a_part_no_class_counts_are_known(self, dataset: str) -> None:
         workload = replace(WORKLOAD, dataset=dataset, image_shape=(2, 3), train_examples=2, test_examples=2)
