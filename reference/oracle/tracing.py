@@ -239,6 +239,21 @@ class Tracing:
 
         return Traced(self, y, [(x, pull)])
 
+    def attend(self, scores: Traced, values: Traced) -> Traced:
+        """softmax(scores) @ values, (..., queries, keys) and (..., keys, width); no axis is broadcast.
+
+        Its gradient takes the mean of a row of softmax from the product, sum(g * output), as fused kernels do (Dao et
+        al. 2022, FlashAttention); where that cancels, with a single key for instance, either way leaves its rounding.
+        """
+        inner, y = self.inner, self.inner.softmax(scores.value)
+        output = inner.matmul(y, values.value)
+
+        def pull(g: Array) -> Array:
+            mean = inner.sum(inner.multiply(g, output), keepdims=True)
+            return inner.multiply(y, inner.subtract(inner.matmul(g, values.value.swapaxes(-1, -2)), mean))
+
+        return Traced(self, output, [(scores, pull), (values, lambda g: inner.matmul(y.swapaxes(-1, -2), g))])
+
     def log_softmax(self, x: Traced) -> Traced:
         """x - log(sum(e^x)) along the last axis."""
         inner, y = self.inner, self.inner.log_softmax(x.value)

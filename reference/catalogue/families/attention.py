@@ -21,13 +21,13 @@ STEPS_FIRST = "*[keras.ops.transpose(t, (0, 2, 1, 3)) for t in (query, key, valu
 def scaled_dot_product(a: Any, query: Any, key: Any, value: Any, mask: Any = ANY, scale: float = 0.0) -> Any:
     """Vaswani et al. 2017; where the mask is false nothing is attended to."""
     scores = query @ key.transpose(0, 1, 3, 2) * (scale or 1 / math.sqrt(query.shape[-1]))
-    return a.softmax(a.where(np.broadcast_to(mask, scores.shape), scores, -1e9)) @ value
+    return a.attend(a.where(np.broadcast_to(mask, scores.shape), scores, -1e9), value)
 
 
 def additive(a: Any, query: Any, value: Any, scale: Any) -> Any:
     """Bahdanau et al. 2015, without projections."""
     sums = query[:, :, None] + value[:, None]
-    return a.softmax(a.sum(scale * a.tanh(sums))) @ value
+    return a.attend(a.sum(scale * a.tanh(sums)), value)
 
 
 ENTRIES = (
@@ -68,7 +68,7 @@ ENTRIES = (
         ),
         inputs={**HEADS, "bias": normal(5, 5)},
         oracle=lambda a, query, key, value, bias: (
-            a.softmax(query @ key.transpose(0, 1, 3, 2) * 0.25 + bias) @ value
+            a.attend(query @ key.transpose(0, 1, 3, 2) * 0.25 + bias, value)
         ).transpose(0, 2, 1, 3),
         vary=Vary(dict.fromkeys(("query", "key", "value"), ("n", "heads", 5, "d"))),
         note="A mask of floating-point numbers is added in torch; Keras calls it bias.",
@@ -89,7 +89,7 @@ ENTRIES = (
         keras=Form("keras.layers.Attention()", "component([query, value])"),
         torch=Form(call="F.scaled_dot_product_attention(query, value, value, scale=1.0)"),
         inputs={"query": normal(2, 4, 6, scale=0.5), "value": normal(2, 5, 6)},
-        oracle=lambda a, query, value: a.softmax(query @ value.transpose(0, 2, 1)) @ value,
+        oracle=lambda a, query, value: a.attend(query @ value.transpose(0, 2, 1), value),
         vary=Vary({"query": ("n", "steps", "d"), "value": ("n", "others", "d")}),
         note="Luong's attention: scores are not divided by the root of the width, as torch's are by default.",
         divergences=(
@@ -107,11 +107,9 @@ ENTRIES = (
         keras=Form("keras.layers.Attention()", "component([query, value], mask=[None, mask])", since="3.12"),
         torch=Form(call="F.scaled_dot_product_attention(query, value, value, attn_mask=mask[:, None], scale=1.0)"),
         inputs={"query": normal(2, 4, 6, scale=0.5), "value": normal(2, 5, 6), "mask": PADDED},
-        oracle=lambda a, query, value, mask: (
-            a.softmax(
-                a.where(np.broadcast_to(mask[:, None], (*query.shape[:2], 5)), query @ value.transpose(0, 2, 1), -1e9)
-            )
-            @ value
+        oracle=lambda a, query, value, mask: a.attend(
+            a.where(np.broadcast_to(mask[:, None], (*query.shape[:2], 5)), query @ value.transpose(0, 2, 1), -1e9),
+            value,
         ),
     ),
     Entry(
