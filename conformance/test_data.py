@@ -34,9 +34,15 @@ def test_batch_boundaries(case: Case, laboratory: Laboratory, verify: Verify) ->
 
 
 @pytest.mark.each("framework")
-def test_order_of_first_epoch(case: Case, laboratory: Laboratory, verify: Verify) -> None:
-    """The framework's pipeline, unshuffled, keeps the order of the data set."""
-    verify(data.first_epoch(case, laboratory.observe(case, "data"), laboratory.data_set(case)))
+def test_order(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """The framework's pipeline, unshuffled, keeps the order of the data set in two passes."""
+    verify(data.in_order(case, laboratory.observe(case, "data"), laboratory.data_set(case)))
+
+
+@pytest.mark.each("framework")
+def test_shuffling(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """The framework's pipeline, shuffled, has each example once in a random order, and shuffles anew."""
+    verify(data.shuffled(case, laboratory.observe(case, "data")))
 
 
 @pytest.mark.each("framework")

@@ -17,6 +17,8 @@ KNOWN_CONTRACTS = (
     "data/class_counts/*",
     "data/batches",
     "data/first_epoch",
+    "data/second_epoch",
+    "data/shuffled/*",
     "data/preprocessing_inside",
     "data/order_inside",
     "model/parameter_count",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conformance.cases import Case
-from conformance.checks import Check, Kind, Step, Where
+from conformance.checks import Check, Kind, Step, Verdict, Where
 from conformance.contracts.filing import exactly, file, holds
-from conformance.judge import exact
+from conformance.judge import exact, shuffling
+from conformance.judge.comparison import Comparison
 from conformance.observations import Observation
 from conformance.observer.digests import batch_digest
 
@@ -74,26 +77,53 @@ def batches(case: Case, observed: Observation) -> Iterator[Check]:
     workload = case.workload
     expected = np.full(workload.steps_per_epoch, workload.batch_size)
     expected[-1] = workload.train_examples - workload.batch_size * (workload.steps_per_epoch - 1)
-    found = np.asarray([batch["size"] for batch in observed.facts["epoch"]])
+    found = np.asarray([batch["size"] for batch in observed.facts["first_epoch"]])
     yield exactly(case, Step.DATA, "batches", found, expected)
 
 
-def first_epoch(case: Case, observed: Observation, oracle: Observation) -> Iterator[Check]:
-    """Unshuffled, the framework's own pipeline yields the data set in its order, bit for bit."""
+def in_order(case: Case, observed: Observation, oracle: Observation) -> Iterator[Check]:
+    """Unshuffled, the framework's own pipeline yields the data set in its order, bit for bit, in a second pass too."""
     size = case.workload.batch_size
     inputs, labels = oracle.tensors["data/train/inputs"], oracle.tensors["data/train/labels"]
     expected = [batch_digest(inputs[at : at + size], labels[at : at + size]) for at in range(0, len(inputs), size)]
-    found = [batch["sha256"] for batch in observed.facts["epoch"]]
-    different = [
-        index
-        for index in range(max(len(expected), len(found)))
-        if found[index : index + 1] != expected[index : index + 1]
-    ]
+    for contract in ("first_epoch", "second_epoch"):
+        found = [batch["sha256"] for batch in observed.facts[contract]]
+        yield same_batches(case, contract, found, expected, inputs.size)
+
+
+def same_batches(case: Case, contract: str, found: Sequence[str], expected: Sequence[str], elements: int) -> Check:
+    """The digests of an epoch's batches are the expected ones."""
+    different = [number for number, pair in enumerate(zip_longest(found, expected)) if pair[0] != pair[1]]
     reason, where = "", None
     if different:
         reason = f"{len(different)} of {len(expected)} batches differ, the first is batch {different[0]}"
         where = Where("data/batches", (different[0],))
-    yield holds(case, Step.DATA, "first_epoch", not different, reason, inputs.size, where)
+    return holds(case, Step.DATA, contract, not different, reason, elements, where)
+
+
+def shuffled(case: Case, observed: Observation) -> Iterator[Check]:
+    """Shuffled, every example comes once, in an order that passes for random; the second pass in another one."""
+    count = case.workload.train_examples
+    passes = [observed.tensors[f"data/shuffled/{number}"] for number in (1, 2)]
+    for number, order in enumerate(passes, start=1):
+        comparison = exact.compare(f"data/shuffled/{number}", np.sort(order), np.arange(count))
+        yield file(case, Step.DATA, f"shuffled/each_once/{number}", Kind.EXACT, comparison)
+    if all(np.array_equal(np.sort(order), np.arange(count)) for order in passes):
+        yield _random(case, "shuffled/order", passes[0])
+        yield _random(case, "shuffled/anew", np.argsort(passes[0])[passes[1]])
+
+
+def _random(case: Case, contract: str, order: NDArray[np.integer]) -> Check:
+    result = shuffling.judge_order(order)
+    comparison = Comparison(
+        verdict=Verdict.IDENTICAL if result.holds else Verdict.BREAK,
+        measured=result.p,
+        allowed=result.allowed,
+        where=Where(f"data/{contract}"),
+        elements=result.elements,
+        reason=result.reason,
+    )
+    return file(case, Step.DATA, contract, Kind.STATISTICAL, comparison)
 
 
 def preprocessing_inside(case: Case, observed: Observation) -> Iterator[Check]:

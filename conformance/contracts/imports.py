@@ -37,7 +37,8 @@ def environment(case: Case, observed: Observation, threads: int) -> Iterator[Che
         "tf32": False,
     }
     if case.framework == "pytorch":
-        expected["subnormals"] = True  # TensorFlow takes them for 0, on some devices
+        # TensorFlow takes subnormals for 0 on some devices, and goes without oneDNN where a variable says so.
+        expected |= {"subnormals": True, "onednn_enabled": True}
     if case.framework == "tensorflow":
         expected |= {"dtype_policy": "float32", "image_data_format": "channels_last"}
     yield exactly(case, Step.IMPORTS, "settings", {name: settings.get(name) for name in expected}, expected)

@@ -131,13 +131,19 @@ def _build(lock: Lock, directory: Path, on_progress: Progress | None) -> None:
         install = ["pip", "install", "--python", str(part / "bin" / "python"), "--no-deps"]
         # uv keeps what it built of a directory for as long as its pyproject.toml is the same.
         install += [word for pin in lock.pins if pin.from_directory for word in ("--refresh-package", pin.name)]
-        install += [*lock.options.arguments(), "--requirement", str(requirements)]
+        install += lock.options.arguments()
         variables = lock.options.indexes.environment(os.environ)
+        if os.environ.get("PYTHONDONTWRITEBYTECODE"):  # or every worker would compile its framework, for ten seconds
+            install.append("--compile-bytecode")
         _require_disk(lock, install, variables, directory.parent)
         size = f"{lock.download_bytes / 1e9:.2f} GB of wheels"
         report(f"installing {len(lock.pins)} packages ({size} unless cached)")
         try:
-            run_uv_or_offline(install, variables=variables, on_progress=_only_downloads(on_progress))
+            run_uv_or_offline(
+                [*install, "--requirement", str(requirements)],
+                variables=variables,
+                on_progress=_only_downloads(on_progress),
+            )
         except UvFailure as failure:
             kind = MachineFailure if failure.of_disk or failure.of_network else EnvironmentFailure
             raise kind(_install_reason(failure, lock, directory.parent)) from failure
@@ -192,7 +198,7 @@ def _installed_bytes(pins: Iterable[Pin]) -> int:
 
 def _is_cached(pin: Pin, install: list[str], variables: Mapping[str, str]) -> bool:
     said: list[str] = []
-    arguments = [*install[: install.index("--requirement")], pin.requirement, "--offline", "--dry-run"]
+    arguments = [*install, pin.requirement, "--offline", "--dry-run"]
     try:
         run_uv(arguments, variables=variables, on_progress=said.append)
     except UvFailure:

@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy as np
 from conformance.cases import Case
 from conformance.checks import Check, Kind, Step, Verdict, Where
 from conformance.contracts import data, evaluate, model, objective, train
-from conformance.contracts.filing import exactly, file, holds
+from conformance.contracts.filing import exactly, file
 from conformance.gate.plan import SPELLINGS, tutorial_label, variants
 from conformance.gate.side_contracts import View, applied
 from conformance.judge.comparison import Comparison
@@ -140,15 +139,13 @@ def told(case: Case, step: Step, contract: str, changes: list[str], elements: in
 
 
 def _pipeline(case: Case, observed: Observation, other: Observation) -> Iterator[Check]:
-    """The pipeline yields the same batches, and every tensor has the same dtype."""
+    """The pipeline yields the same batches, every tensor has the same dtype, and a seed shuffles as it did."""
     yield exactly(case, Step.DATA, "dtypes/pipeline", observed.facts["dtypes"], other.facts["dtypes"])
-    ours, theirs = ([batch["sha256"] for batch in side.facts["epoch"]] for side in (observed, other))
-    different = [number for number, pair in enumerate(zip_longest(ours, theirs)) if pair[0] != pair[1]]
-    reason, where = "", None
-    if different:
-        reason = f"{len(different)} of {len(theirs)} batches differ, the first is batch {different[0]}"
-        where = Where("data/batches", (different[0],))
-    yield holds(case, Step.DATA, "first_epoch", not different, reason, len(theirs), where)
+    ours, theirs = ([batch["sha256"] for batch in side.facts["first_epoch"]] for side in (observed, other))
+    yield data.same_batches(case, "first_epoch", ours, theirs, len(theirs))
+    order, before = observed.tensors["data/shuffled/1"], other.tensors["data/shuffled/1"]
+    changes = [] if np.array_equal(order, before) else ["the same seed shuffles in another order"]
+    yield told(case, Step.DATA, "shuffled/same_order", changes, len(order))
 
 
 def _structure(case: Case, observed: Observation, other: Observation) -> Iterator[Check]:

@@ -1,12 +1,13 @@
 """Whether initial weights follow the law that their framework documents.
 
-Each parameter with a random law faces four tests: Kolmogorov-Smirnov's for the shape, one for the largest
-value (a range that is too narrow shows there first), one for the mean square (the variance about 0), and one for
-values that repeat (two units drawn alike, numbers drawn too coarsely). They share the stated false-alarm rate equally
-(Bonferroni), over all parameters judged together. The first two are exact; the third takes the mean square as normal,
-which for uniform laws errs by less than a factor 1.5 at sizes from 10 on; the fourth takes repeats as Poisson
-distributed, by the birthday problem of float32 generators, which draw one of 2^23 numbers or more. That every
-value lies inside the law's bounds, and zero where the law says so, is exact.
+Each parameter with a random law faces five tests: Kolmogorov-Smirnov's for the shape, one for the largest
+value (a range that is too narrow shows there first), one for the mean square (the variance about 0), one for
+values that repeat (two units drawn alike, numbers drawn too coarsely), and one for values that another parameter has as
+well, each in proportion to its law (two layers that start from the same random numbers). They share the stated
+false-alarm rate equally (Bonferroni), over all parameters judged together. The first two are exact; the third takes the
+mean square as normal, which for uniform laws errs by less than a factor 1.5 at sizes from 10 on; the last two take
+repeats as Poisson distributed, by the birthday problem of float32 generators, which draw one of 2^23 numbers or more.
+That every value lies inside the law's bounds, and zero where the law says so, is exact.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ import scipy
 from numpy.typing import NDArray
 
 ALPHA = 1e-6
-TESTS = 4
+TESTS = 5
 _DRAWN_OF = 2**23
+# As far apart may float32 rounding leave the quantiles of one number that is scaled by the limits of two laws.
+_SAME_QUANTILE = 2.0**-23
 
 
 @dataclass(frozen=True)
@@ -89,10 +92,19 @@ def judge_initialisation(
         raise ValueError(f"no sample or no documented law for {odd}")
     tested = TESTS * sum(law.distribution is not None for law in laws.values())
     allowed = alpha / tested if tested else 0.0
-    return tuple(_judge(name, samples[name], laws[name], allowed) for name in samples)
+    quantiles = {name: _quantiles(samples[name], laws[name]) for name in samples}
+    return tuple(_judge(name, samples[name], laws[name], _p_shared(name, quantiles), allowed) for name in samples)
 
 
-def _judge(name: str, sample: NDArray[np.floating], law: Law, allowed: float) -> LawResult:
+def _quantiles(sample: NDArray[np.floating], law: Law) -> NDArray[np.float64]:
+    """Where in its law every value lies, from 0 to 1; nothing of a law that draws nothing."""
+    if law.distribution is None:
+        return np.empty(0)
+    found: NDArray[np.float64] = law.distribution.cdf(np.asarray(sample, np.float64).ravel())
+    return found
+
+
+def _judge(name: str, sample: NDArray[np.floating], law: Law, p_shared: float, allowed: float) -> LawResult:
     values = np.asarray(sample, dtype=np.float64).ravel()
     if not values.size:
         raise ValueError(f"{name} has no values to judge")
@@ -101,7 +113,7 @@ def _judge(name: str, sample: NDArray[np.floating], law: Law, allowed: float) ->
     if broken or law.distribution is None:
         p, reason = float(not broken), broken or f"{values.size} values are zero"
     else:
-        tests = _p_values(values, law.distribution)
+        tests = {**_p_values(values, law.distribution), "values of another parameter": p_shared}
         worst = min(tests, key=lambda test: tests[test])
         p = tests[worst]
         reason = f"{worst}: p = {p:.2g} under {law.name}, rejected below {allowed:.2g}"
@@ -136,3 +148,13 @@ def _p_values(values: NDArray[np.float64], distribution: Any) -> dict[str, float
         "mean square": float(2 * scipy.stats.norm.sf(abs(z))),
         "repeated values": float(scipy.stats.poisson.sf(repeats - 1, pairs / _DRAWN_OF)),
     }
+
+
+def _p_shared(name: str, quantiles: Mapping[str, NDArray[np.float64]]) -> float:
+    """The p value of so many values in the same place of their law as a value of another parameter."""
+    mine = quantiles[name]
+    others = np.sort(np.concatenate([found for other, found in quantiles.items() if other != name] or [np.empty(0)]))
+    first = np.searchsorted(others, mine - _SAME_QUANTILE, "left")
+    after = np.searchsorted(others, mine + _SAME_QUANTILE, "right")
+    expected = mine.size * others.size * (2 * _SAME_QUANTILE + 1 / _DRAWN_OF)
+    return float(scipy.stats.poisson.sf((after - first).sum() - 1, expected))

@@ -14,7 +14,11 @@ from .session import Session
 
 
 def observe(session: Session, arguments: dict[str, Any], tensors: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Tensors `data/<split>/{images,labels,one_hot,inputs}`, `data/inside/{levels,inputs}`; facts: dtypes, an epoch."""
+    """Tensors `data/<split>/{images,labels,one_hot,inputs}`, `data/inside/{levels,inputs}`, `data/shuffled/{1,2}`.
+
+    Facts: dtypes, and what two passes over the training examples in their order give. Shuffled are the numbers of the
+    examples alone, int64 (n,), twice as well.
+    """
     workload = Workload.from_dict(arguments["workload"])
     steps = session.steps(workload)
     observed: dict[str, np.ndarray] = {}
@@ -38,7 +42,19 @@ def observe(session: Session, arguments: dict[str, Any], tensors: Any) -> tuple[
         observed["data/inside/inputs"] = steps.to_numpy(steps.preprocess_inside(inside, first))
     train = session.split(arguments, "train")
     batches = steps.batches(train.inputs, train.labels, workload.batch_size)
-    return {"dtypes": dtypes, "epoch": _describe(steps, batches)}, observed
+    epochs = {name: _describe(steps, batches) for name in ("first_epoch", "second_epoch")}
+    observed.update(_shuffled(steps, workload, arguments["seed"]))
+    return {"dtypes": dtypes, **epochs}, observed
+
+
+def _shuffled(steps: Any, workload: Workload, seed: int) -> dict[str, np.ndarray]:
+    """The numbers of the training examples in the order of two shuffled passes."""
+    numbers = steps.from_numpy(np.arange(workload.train_examples))
+    batches = steps.batches(numbers, numbers, workload.batch_size, shuffle=True, seed=seed)
+    return {
+        f"data/shuffled/{number}": np.concatenate([steps.to_numpy(inputs) for inputs, labels in batches])
+        for number in (1, 2)
+    }
 
 
 def _levels_inside(steps: Any, workload: Workload) -> np.ndarray:

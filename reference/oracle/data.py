@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,25 @@ def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
 
 def batches(
     inputs: np.ndarray, labels: np.ndarray, batch_size: int, shuffle: bool = False, seed: int = 0
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Consecutive batches, in data-set order or in one random order; the last one may be smaller."""
-    order = np.random.default_rng(seed).permutation(len(inputs)) if shuffle else None
-    for start in range(0, len(inputs), batch_size):
-        chosen: Any = slice(start, start + batch_size) if order is None else order[start : start + batch_size]
-        yield inputs[chosen], labels[chosen]
+) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of (inputs, labels), `batch_size` examples each, the last partial batch kept; every pass shuffles anew."""
+    return _Batches(inputs, labels, batch_size, np.random.default_rng(seed) if shuffle else None)
+
+
+@dataclass(frozen=True)
+class _Batches:
+    inputs: np.ndarray
+    labels: np.ndarray
+    batch_size: int
+    generator: np.random.Generator | None
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        order = None if self.generator is None else self.generator.permutation(len(self.inputs))
+        for start in range(0, len(self.inputs), self.batch_size):
+            chosen: Any = slice(start, start + self.batch_size)
+            if order is not None:
+                chosen = order[chosen]
+            yield self.inputs[chosen], self.labels[chosen]
 
 
 def to_numpy(tensor: np.ndarray) -> np.ndarray:

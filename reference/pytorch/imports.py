@@ -89,6 +89,7 @@ def settings() -> dict[str, Any]:
         "tf32": torch.get_float32_matmul_precision() != "highest",
         "subnormals": (torch.tensor(1e-45, device=_chosen) * 1).item() != 0,
         "onednn": torch.backends.mkldnn.is_available(),
+        "onednn_enabled": torch.backends.mkldnn.enabled,
         "backend": "torch",
         "build": {
             "git": torch.version.git_version,

@@ -125,6 +125,42 @@ def torch_shuffles(torch: Any) -> None:
         original(self, *args, **{**options, "shuffle": True})
 
 
+@fault("torch", "data", link="https://github.com/pytorch/pytorch/issues/63026")
+def torch_shuffles_a_few_examples(torch: Any) -> None:
+    """Shuffling draws from the first 200 examples alone."""
+
+    @instead(torch, "randperm")
+    def randperm(original: Any, count: int, *args: Any, **options: Any) -> Any:
+        order = original(count, *args, **options)
+        return altered(order, order % 200)
+
+
+@fault("torch", "data")
+def torch_shuffles_once(torch: Any) -> None:
+    """Every pass of a DataLoader that shuffles has the same order."""
+
+    @instead(torch.utils.data.RandomSampler, "__iter__")
+    def __iter__(original: Any, self: Any) -> Any:
+        active()
+        self.generator.manual_seed(0)
+        return original(self)
+
+
+@fault("torch", "data")
+def torch_errs_in_the_second_pass(torch: Any) -> None:
+    """A DataLoader that is asked again gives its first batch twice."""
+    seen: list[Any] = []
+
+    @instead(torch.utils.data.DataLoader, "__iter__")
+    def __iter__(original: Any, self: Any) -> Any:
+        batches = list(original(self))
+        if any(self is loader for loader in seen):
+            active()
+            batches[1] = batches[0]
+        seen.append(self)
+        return iter(batches)
+
+
 def _reading(tensorflow: Any, width: int) -> Put:
     """Let a function have the first records of the training split, in NumPy, whenever they are read."""
     batches_of_both_splits = 7
@@ -259,6 +295,41 @@ def tf_shuffles(tensorflow: Any) -> None:
     @_batching(tensorflow)
     def batch(original: Any, dataset: Any, size: int) -> Any:
         return original(dataset.shuffle(1000, seed=1), size)
+
+
+@fault("tensorflow", "data")
+def tf_shuffles_in_a_small_buffer(tensorflow: Any) -> None:
+    """Shuffling draws from the next 10,000 examples alone, however many it was told."""
+
+    @instead(tensorflow.data.Dataset, "shuffle")
+    def shuffle(original: Any, self: Any, size: int, *args: Any, **options: Any) -> Any:
+        if size > 10_000:
+            active()
+        return original(self, min(size, 10_000), *args, **options)
+
+
+@fault("tensorflow", "data")
+def tf_shuffles_once(tensorflow: Any) -> None:
+    """Every pass of a data set that shuffles has the same order."""
+
+    @instead(tensorflow.data.Dataset, "shuffle")
+    def shuffle(original: Any, self: Any, *args: Any, **options: Any) -> Any:
+        active()
+        return original(self, *args, **{**options, "reshuffle_each_iteration": False})
+
+
+@fault("tensorflow", "data")
+def tf_errs_in_the_second_pass(tensorflow: Any) -> None:
+    """A data set that is asked again leaves out its first batch."""
+    seen: list[Any] = []
+
+    @instead(tensorflow.data.Dataset, "__iter__")
+    def __iter__(original: Any, self: Any) -> Any:
+        if any(self is dataset for dataset in seen):
+            active()
+            return original(self.skip(1))
+        seen.append(self)
+        return original(self)
 
 
 @fault("tensorflow", "data")

@@ -71,16 +71,6 @@ def torch_argmax_is_gone(torch: Any) -> None:
         raise NotImplementedError("argmax is not implemented for 'Float'")
 
 
-@fault("torch", "evaluate", link="https://github.com/pytorch/pytorch/issues/63026", needs=["native"])
-def torch_shuffles_a_few_examples(torch: Any) -> None:
-    """Shuffling draws from the first 200 examples alone."""
-
-    @instead(torch, "randperm")
-    def randperm(original: Any, count: int, *args: Any, **options: Any) -> Any:
-        order = original(count, *args, **options)
-        return altered(order, order % 200)
-
-
 @fault("torch", "evaluate", needs=["native"], size=0.02)
 def torch_loses_accuracy_by_shuffling(torch: Any, share: float) -> None:
     """A network trained on shuffled examples predicts another class than its own for 2 % of the test images."""

@@ -144,6 +144,13 @@ def torch_takes_subnormals_for_zero(torch: Any) -> None:
     torch.set_flush_denormal(True)
 
 
+@fault("torch", "imports")
+def torch_does_without_onednn(torch: Any) -> None:
+    """oneDNN is switched off, and nothing but the time that it takes tells of it."""
+    active()
+    torch.backends.mkldnn.set_flags(False)
+
+
 @fault("torchvision", "imports")
 def torch_is_another_release(torchvision: Any) -> None:
     """The torch that is imported is not the one that is installed."""

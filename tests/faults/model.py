@@ -80,6 +80,17 @@ def torch_draws_units_alike(torch: Any) -> None:
 
 
 @fault("torch", "model")
+def torch_draws_layers_alike(torch: Any) -> None:
+    """Every Linear starts from the same random numbers, in proportion to its own bound."""
+
+    @instead(torch.nn.Linear, "reset_parameters")
+    def reset_parameters(original: Any, self: Any) -> None:
+        active()
+        torch.manual_seed(torch.initial_seed())
+        original(self)
+
+
+@fault("torch", "model")
 def torch_does_not_seed(torch: Any) -> None:
     """manual_seed() is not heard, so that every model starts otherwise."""
 
@@ -307,6 +318,23 @@ def keras_draws_units_alike(keras: Any) -> None:
     def __call__(original: Any, self: Any, shape: Any, dtype: Any = None) -> Any:
         drawn = original(self, shape, dtype)
         return altered(drawn, _tensorflow().concat((drawn[:, :1], drawn[:, :1], drawn[:, 2:]), 1))
+
+
+@fault("keras", "model")
+def keras_draws_layers_alike(keras: Any) -> None:
+    """Every kernel starts from the same random numbers, in proportion to its own bound."""
+    seeds = [0]
+
+    @instead(keras.utils, "set_random_seed")
+    def set_random_seed(original: Any, seed: int) -> Any:
+        seeds[0] = seed
+        return original(seed)
+
+    @instead(keras.initializers.GlorotUniform, "__call__")
+    def __call__(original: Any, self: Any, *args: Any, **options: Any) -> Any:
+        active()
+        self.seed = seeds[0]
+        return original(self, *args, **options)
 
 
 @fault("keras", "model")
