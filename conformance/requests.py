@@ -153,6 +153,7 @@ _SPECIFIC = {
     "imports": _nothing_more,
     "data": _nothing_more,
     "model": _locked,
+    "checkpoint": _locked,
     "checkpoint_save": _locked,
     "checkpoint_load": _nothing_more,
     "objective": _locked,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.cases import Case
-from conformance.contracts import model
+from conformance.contracts import checkpoints, model
 from conformance.laboratory import Laboratory, Verify
 
 
@@ -33,6 +33,15 @@ def test_output_dtypes(case: Case, laboratory: Laboratory, verify: Verify) -> No
 def test_weights_taken(case: Case, laboratory: Laboratory, verify: Verify) -> None:
     """The model holds the weights that it was given, bit for bit."""
     verify(model.weights_taken(case, laboratory.observe(case, "model")))
+
+
+@pytest.mark.each("framework")
+def test_checkpoints(case: Case, laboratory: Laboratory, verify: Verify) -> None:
+    """What is saved in a format of the framework is loaded again to the same weights and probabilities."""
+    if not case.has_oracle:
+        pytest.skip("the formats in which a model of one's own is kept are its author's choice")
+    loaded = laboratory.observe(case, "checkpoint")
+    verify(checkpoints.loaded_alike(case, loaded.facts["formats"], loaded, laboratory.observe(case, "model")))
 
 
 @pytest.mark.each("framework")

@@ -16,6 +16,7 @@ from conformance.contracts import data, evaluate, filing, imports, model, object
 from conformance.divergence import Divergence, first_divergence
 from conformance.initial_weights import draw
 from conformance.observations import Key, Observation
+from conformance.observer.model import DRAWS
 from conformance.variants import train_variant
 from reference.workloads import MNIST_MLP
 from tests.short_runs import CASE, FULL_CASE, WORKLOAD, ShortRuns, with_element, with_facts, with_tensor, without
@@ -376,25 +377,31 @@ class TestModel:
         )
 
     def test_another_shape(self, sound: Observed) -> None:
-        name = "model/shipped/hidden/kernel"
+        name = "model/shipped/0/hidden/kernel"
         wrong = with_tensor(sound.model, name, sound.model.tensors[name].T)
         (found,) = failed(model.parameter_shapes(CASE, wrong))
         assert found.reason == "hidden/kernel is (10, 784), expected (784, 10)"
-        (found,) = failed(model.parameter_shapes(CASE, without(sound.model, "shipped/output/bias")))
+        (found,) = failed(model.parameter_shapes(CASE, without(sound.model, "shipped/0/output/bias")))
         assert found.reason == "output/bias is absent, expected (10,)"
 
-    def test_initialisation(self, sound: Observed) -> None:
-        # NumPy ships Glorot's law, as Keras does.
+    @pytest.fixture
+    def drawing(self, sound: Observed) -> Observation:
+        """NumPy ships Glorot's law, as Keras does, but from one seed: here from every seed."""
+        drawn = {name: array for name, array in sound.model.tensors.items() if name.startswith("model/glorot/")}
+        shipped = {name.replace("glorot", "shipped"): array for name, array in drawn.items()}
+        return replace(sound.model, tensors={**sound.model.tensors, **shipped})
+
+    def test_initialisation(self, drawing: Observation) -> None:
         keras = replace(CASE, framework="tensorflow")
-        checks = list(model.initialisations(keras, sound.model))
+        checks = list(model.initialisations(keras, drawing))
         assert len(checks) == 8
         assert not failed(checks)
         bias = next(check for check in checks if check.contract == "initialisation/shipped/output/bias")
-        assert (bias.measured, bias.allowed, bias.elements, bias.kind) == (1.0, 1e-6 / 10, 10, Kind.STATISTICAL)
+        assert (bias.measured, bias.allowed, bias.elements, bias.kind) == (1.0, 1e-6 / 10, 50, Kind.STATISTICAL)
         assert (bias.where, bias.details) == (Where("model/shipped/output/bias"), {"law": "zeros"})
-        assert bias.reason == "10 values are zero"
+        assert bias.reason == "50 values are zero"
         torch = replace(CASE, framework="pytorch")
-        assert {check.contract for check in failed(model.initialisations(torch, sound.model))} >= {
+        assert {check.contract for check in failed(model.initialisations(torch, drawing))} >= {
             "initialisation/shipped/hidden/kernel",
             "initialisation/shipped/hidden/bias",
         }
@@ -409,10 +416,29 @@ class TestModel:
             ("shipped/hidden/kernel", lambda kernel: kernel * np.nan),
         ],
     )
-    def test_another_law(self, sound: Observed, name: str, change: Callable[[Any], Any]) -> None:
-        wrong = with_tensor(sound.model, f"model/{name}", change(sound.model.tensors[f"model/{name}"]))
+    def test_another_law(self, drawing: Observation, name: str, change: Callable[[Any], Any]) -> None:
+        source, _, parameter = name.partition("/")
+        wrong = drawing
+        for number in range(DRAWS):
+            drawn = f"model/{source}/{number}/{parameter}"
+            wrong = with_tensor(wrong, drawn, change(drawing.tensors[drawn]))
         found = failed(model.initialisations(replace(CASE, framework="tensorflow"), wrong))
         assert [check.contract for check in found] == [f"initialisation/{name}"]
+
+    def test_biases_of_one_sign(self, drawing: Observation) -> None:
+        """Ten numbers that happen to be positive are nothing unusual; fifty are."""
+        rng, bound = np.random.default_rng(0), 1 / np.sqrt(10)
+
+        def judged(lowest: float) -> list[str]:
+            observed = drawing
+            for number in range(DRAWS):
+                drawn = rng.uniform(lowest, bound, 10).astype(np.float32)
+                observed = with_tensor(observed, f"model/shipped/{number}/output/bias", drawn)
+            found = failed(model.initialisations(replace(CASE, framework="pytorch"), observed))
+            return [check.contract for check in found if check.contract.endswith("shipped/output/bias")]
+
+        assert judged(lowest=-bound) == []
+        assert judged(lowest=0.0) == ["initialisation/shipped/output/bias"]
 
     def test_pytorch_draws_by_what_goes_in(self) -> None:
         bounds = {name: law.name for name, law in model.shipped_laws("pytorch", WORKLOAD).items()}

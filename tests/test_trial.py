@@ -142,13 +142,15 @@ class TestParts:
             for line in Path(f"conformance/test_{name}.py").read_text().splitlines()
             if line.startswith("def test_")
         }
-        assert {name.partition("[")[0] for name in self.ids("pytorch", "native", "tutorial")} == tests
+        assert {name.partition("[")[0] for name in self.ids("pytorch", "native", "tutorial", "repeat")} == tests
 
     @pytest.mark.parametrize("framework", FRAMEWORKS)
     def test_long_ones_only_where_needed(self, framework: str) -> None:
         quick = self.ids(framework)
         long = {"tensorflow": "epoch_xla", "pytorch": "compiled"}[framework]
-        assert not [name for name in quick if {"native", "tutorial", long, "full"} & {*re.split(r"[-_\[]", name)}]
+        assert not [
+            name for name in quick if {"native", "tutorial", "repeatable", long, "full"} & {*re.split(r"[-_\[]", name)}
+        ]
         assert {name for name in self.ids(framework, long) - quick if long in name} == self.ids(framework, long) - quick
         assert len(self.ids(framework, long)) > len(quick)
 

@@ -14,6 +14,7 @@ from conformance.contracts.filing import exactly, file, rounded
 from conformance.judge import exact, initialisation
 from conformance.judge.comparison import Comparison
 from conformance.observations import Observation
+from conformance.observer.model import DRAWS
 from conformance.subjects import BUILT_IN
 from reference.workloads import Parameter, Workload
 
@@ -37,7 +38,7 @@ def parameter_count(case: Case, observed: Observation) -> Iterator[Check]:
 def parameter_shapes(case: Case, observed: Observation) -> Iterator[Check]:
     """After layout mapping, every parameter has the workload's shape."""
     expected = {parameter.name: parameter.shape for parameter in case.workload.parameters}
-    prefix = "model/shipped/"
+    prefix = "model/shipped/0/"
     found = {
         name.removeprefix(prefix): observed.tensors[name].shape for name in observed.tensors if name.startswith(prefix)
     }
@@ -117,7 +118,10 @@ def initialisations(case: Case, observed: Observation) -> Iterator[Check]:
     if case.has_oracle:
         laws_of["shipped"] = shipped_laws(case.framework, case.workload)
     for source, laws in laws_of.items():
-        samples = {name: observed.tensors[f"model/{source}/{name}"] for name in laws}
+        samples = {
+            name: np.stack([observed.tensors[f"model/{source}/{number}/{name}"] for number in range(DRAWS)])
+            for name in laws
+        }
         yield from _follow(case, source, samples, laws)
 
 

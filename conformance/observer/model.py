@@ -11,15 +11,17 @@ from reference.workloads import Workload
 
 from .session import Session, own_weights
 
+DRAWS = 5  # ten biases alone tell little of their law
+
 
 def observe(
     session: Session, arguments: dict[str, Any], tensors: dict[str, np.ndarray]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Tensors `model/{logits,probabilities}` on the test inputs, the same `inside` on raw images, initial weights.
 
-    `model/initial_weights` are what the model holds once given them; `model/with_biases` has the outputs for the first
-    batch where no bias is zero. Facts: parameters per layer, shapes, whether each parameter is `used`, and whether
-    initial weights go by the seed.
+    `model/initial_weights` are what the model holds once given them, `model/{shipped,glorot}/<number>` what it draws by
+    itself from successive seeds; `model/with_biases` has the outputs for the first batch where no bias is zero. Facts:
+    parameters per layer, shapes, whether each parameter is `used`, and whether initial weights go by the seed.
     """
     workload = Workload.from_dict(arguments["workload"])
     steps = session.steps(workload)
@@ -45,9 +47,11 @@ def observe(
 
     seeding = {}
     for source in ("shipped", "glorot"):
-        drawn, again, other = (_drawn(steps, workload, source, arguments["seed"] + more) for more in (0, 0, 1))
-        observed.update({f"model/{source}/{name}": array for name, array in drawn.items()})
-        seeding[source] = {"repeats": _same(drawn, again), "differs": not _same(drawn, other)}
+        draws = [_drawn(steps, workload, source, arguments["seed"] + number) for number in range(DRAWS)]
+        for number, drawn in enumerate(draws):
+            observed.update({f"model/{source}/{number}/{name}": array for name, array in drawn.items()})
+        again = _drawn(steps, workload, source, arguments["seed"])
+        seeding[source] = {"repeats": _same(draws[0], again), "differs": not _same(*draws[:2])}
     return {
         "layers": steps.count_parameters(model),
         "shapes": {name: list(array.shape) for name, array in steps.get_weights(model).items()},

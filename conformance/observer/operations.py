@@ -13,6 +13,7 @@ OPERATIONS = (
     "imports",
     "data",
     "model",
+    "checkpoint",
     "checkpoint_save",
     "checkpoint_load",
     "objective",

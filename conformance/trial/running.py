@@ -28,7 +28,7 @@ from conformance.options import Options
 from conformance.subjects import FRAMEWORKS, Subject
 from conformance.trial.faults import PLAN, TIMING, Fault, planted, stage
 from conformance.trial.outcome import Control, Row, StepResult, Trial
-from conformance.trial.suite import Part, PartResult, broken_promises, carry_out, parts, suite_options
+from conformance.trial.suite import REPEAT, Part, PartResult, broken_promises, carry_out, parts, suite_options
 from conformance.trial.timing import slower
 from conformance.worker import ObservationFailed, WorkerFailed, end_all_workers, stage_code
 
@@ -229,10 +229,11 @@ def _tried(bench: Bench, fault: Fault, collector: FaultyCollector) -> Row:
     steps: list[StepResult] = []
     absent: list[str] = []
     versions = _versions(bench, FRAMEWORKS)
+    needs = fault.needs if fault.step == Step.EVALUATE else (*fault.needs, REPEAT)
     for step in Step:
         done: list[PartResult] = []
         short: list[str] = []
-        for part in parts(bench.options, step, fault.framework, fault.needs):
+        for part in parts(bench.options, step, fault.framework, needs):
             clean = bench.control(fault.framework, part)
             same = collector.sees_the_same(clean.keys)
             result = clean.result if same else carry_out(part, Laboratory(collector), bench.options)

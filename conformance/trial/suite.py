@@ -22,12 +22,14 @@ from conformance.options import Options
 from conformance.subjects import FRAMEWORKS
 from reference.workloads import MNIST_MLP, Workload
 
+REPEAT = "repeat"
 LONG = {
     "compiled": "torch.compile",
     "epoch_xla": "XLA",
     "tutorial": "the article's way, call for call",
     "native": "22 runs with the framework's own randomness, and 10 from its own initial weights",
     "full": "every variant through all its epochs",
+    REPEAT: "the whole job once more, which all faults but those of evaluate need",
 }
 """Parts of the suite that run only for faults that need them, by what they run."""
 
@@ -105,6 +107,8 @@ def _is_wanted(name: str, case: Case, needs: Sequence[str]) -> bool:
         return "native" in needs
     if name == "test_legacy_arguments":
         return "tutorial" in needs
+    if name == "test_repeatable":
+        return REPEAT in needs
     if case.variant is None or (not case.is_full and case.variant.name not in LONG):
         return True
     return case.variant.label in needs or (case.is_full and "full" in needs)

@@ -87,7 +87,7 @@ def settings() -> dict[str, Any]:
         "deterministic": torch.are_deterministic_algorithms_enabled()
         and not torch.is_deterministic_algorithms_warn_only_enabled(),
         "tf32": torch.get_float32_matmul_precision() != "highest",
-        "subnormals": (torch.tensor(1e-45, device=_chosen) * 1).item() != 0,
+        "subnormals": (torch.tensor(1e-45) * 1).item() != 0,  # a setting of the CPU alone
         "onednn": torch.backends.mkldnn.is_available(),
         "onednn_enabled": torch.backends.mkldnn.enabled,
         "backend": "torch",

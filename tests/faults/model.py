@@ -80,6 +80,30 @@ def torch_draws_units_alike(torch: Any) -> None:
 
 
 @fault("torch", "model")
+def torch_draws_positive_biases(torch: Any) -> None:
+    """The initial biases of Linear are never negative."""
+
+    @instead(torch.nn.Linear, "reset_parameters")
+    def reset_parameters(original: Any, self: Any) -> None:
+        original(self)
+        active()
+        with torch.no_grad():
+            self.bias.abs_()
+
+
+@fault("torch", "model")
+def torch_loads_all_but_one(torch: Any) -> None:
+    """load_state_dict() leaves the last parameter as it was."""
+
+    @instead(torch.nn.Module, "load_state_dict")
+    def load_state_dict(original: Any, self: Any, state: Any, *args: Any, **options: Any) -> Any:
+        last = list(state)[-1]
+        before = self.state_dict()[last].clone()
+        active()
+        return original(self, {**state, last: before}, *args, **options)
+
+
+@fault("torch", "model")
 def torch_draws_layers_alike(torch: Any) -> None:
     """Every Linear starts from the same random numbers, in proportion to its own bound."""
 
@@ -318,6 +342,15 @@ def keras_draws_units_alike(keras: Any) -> None:
     def __call__(original: Any, self: Any, shape: Any, dtype: Any = None) -> Any:
         drawn = original(self, shape, dtype)
         return altered(drawn, _tensorflow().concat((drawn[:, :1], drawn[:, :1], drawn[:, 2:]), 1))
+
+
+@fault("keras", "model")
+def keras_loads_nothing(keras: Any) -> None:
+    """load_weights() leaves the weights as they were."""
+
+    @instead(keras.Model, "load_weights")
+    def load_weights(original: Any, self: Any, *args: Any, **options: Any) -> None:
+        active()
 
 
 @fault("keras", "model")
