@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from conformance import cases
+from conformance.broken_off import told_in_a_line
 from conformance.cases import Case
 from conformance.catalogue import WORKLOAD as CATALOGUE
 from conformance.catalogue import cases as catalogue_cases
@@ -70,7 +71,19 @@ def _run_directory() -> Path:
 
 
 class XdistHooks:
-    """Hooks that only pytest-xdist knows: registered where it is active."""
+    """Hooks for pytest-xdist, and some that only it knows: registered where it is active."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionstart(self) -> Generator[None, None, None]:
+        """Start the xdist processes, or say why that did not go well."""
+        with told_in_a_line():
+            yield
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
+        """Run the tests in them, likewise."""
+        with told_in_a_line():
+            return (yield)
 
     @pytest.hookimpl
     def pytest_configure_node(self, node: Any) -> None:

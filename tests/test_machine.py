@@ -31,6 +31,9 @@ ROOT = Path(__file__).resolve().parents[1]
 CLEAN = replace(conforming(), partial=Partial(38, 953))
 EXPECTED = len(CLEAN.checks)
 KILLED = "pytorch: the worker was killed by SIGKILL during 'train'"
+BROKEN_OFF = (
+    "! Exit: pytest-xdist broke off (EOFError: expected 1 bytes, got 0), as it does where a process of its own ends"
+)
 FULL = "/tmp/x.safetensors cannot be written (No space left on device): free some space there, or set TMPDIR"
 
 
@@ -59,6 +62,12 @@ class TestKills:
             (0, PASSED, Outcome.UNHARMED),
             (2, TOLD, Outcome.TOLD),
             (1, Ended(1, "", CRASHED), Outcome.TOLD),
+            (1, Ended(3, BROKEN_OFF, None), Outcome.TOLD),
+            (
+                1,
+                Ended(3, BROKEN_OFF, replace(CLEAN, not_run=(NotRun("the rest", "it was stopped", required=True),))),
+                Outcome.TOLD,
+            ),
         ],
     )
     def test_right(self, killed: int, ended: Ended, outcome: Outcome) -> None:
@@ -73,6 +82,9 @@ class TestKills:
             (replace(TOLD, output="Traceback (most recent call last)"), "shows its user a"),
             (replace(TOLD, output="INTERNALERROR> x"), "shows its user a"),
             (replace(TOLD, run=None), "no verdict"),
+            (Ended(1, BROKEN_OFF, None), "exit status 1 and no verdict"),
+            (Ended(3, BROKEN_OFF, None, left=("process 7: python",)), "left process 7"),
+            (Ended(3, f"{BROKEN_OFF}\nTraceback (most recent call last)", None), "shows its user a"),
             (replace(TOLD, run=failing(unobserved(KILLED), DRIFT)), "accuses the framework: train/losses"),
             (replace(PASSED, run=replace(CLEAN, checks=CLEAN.checks[1:])), f"passes with {EXPECTED - 1} of {EXPECTED}"),
             (replace(PASSED, run=CRASHED), "passes with"),

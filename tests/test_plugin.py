@@ -567,6 +567,26 @@ def test_xdist_gathers_the_checks_of_all_processes(suite: Suite) -> None:
     assert list(suite.temporary.iterdir()) == []
 
 
+@pytest.mark.skipif(os.name != "posix", reason="puts a shell script in Python's place")
+@pytest.mark.parametrize("sound_starts", [0, 1], ids=["first", "replacement"])
+def test_an_xdist_process_that_ends_before_it_has_begun_is_told_in_a_line(suite: Suite, sound_starts: int) -> None:
+    suite.write("test_model", "import os, signal\n\ndef test_dies():\n    os.kill(os.getpid(), signal.SIGKILL)\n")
+    script = suite.path / "python"
+    script.write_text(
+        "#!/bin/sh\n"
+        "echo started >> starts\n"
+        f'[ "$(wc -l < starts)" -le {sound_starts} ] && exec {shlex.quote(sys.executable)} "$@"\n'
+        "exit 1\n"
+    )
+    script.chmod(0o755)
+    processes = ("--dist=load", f"--tx=popen//python={script}")
+    result = suite._pytester.run(*suite.command(*processes, "--framework", "pytorch"))
+    assert result.ret == pytest.ExitCode.INTERNAL_ERROR
+    assert "pytest-xdist broke off (" in told(result)
+    assert "Traceback" not in told(result)
+    assert list(suite.temporary.iterdir()) == []
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 @pytest.mark.parametrize("options", [[], pytest.param(["-n", "1"], marks=pytest.mark.full)], ids=["alone", "xdist"])
 @pytest.mark.parametrize(

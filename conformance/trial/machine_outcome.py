@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+import pytest
 from scipy.stats import kendalltau
 
 from conformance.trial.watched_run import Ended
@@ -29,6 +30,10 @@ def judge_kill(killed: int, ended: Ended, expected: int) -> tuple[Outcome, str]:
 
     `told` is a run that fails, by nothing but what could not be observed, and names the signal or the process.
     """
+    broken_off = [line for line in ended.output.splitlines() if "pytest-xdist broke off" in line]
+    if killed and broken_off and ended.run is None and ended.status == pytest.ExitCode.INTERNAL_ERROR:
+        untidy = _untidy(ended)
+        return (Outcome.WRONG, untidy) if untidy else (Outcome.TOLD, broken_off[0])
     if wrong := _wrong(ended, expected):
         return Outcome.WRONG, wrong
     if ended.status == 0:
@@ -40,6 +45,7 @@ def judge_kill(killed: int, ended: Ended, expected: int) -> tuple[Outcome, str]:
         return Outcome.WRONG, f"exit status {ended.status}, but 0 in verdict.json"
     told = [check.reason for check in ended.run.checks if check.failed and "SIGKILL" in check.reason]
     told += [entry.reason for entry in ended.run.not_run if "crashed" in entry.reason]
+    told += broken_off
     if not told:
         return Outcome.WRONG, f"exit status {ended.status} without a word about what was killed"
     return Outcome.TOLD, told[0]
@@ -47,10 +53,8 @@ def judge_kill(killed: int, ended: Ended, expected: int) -> tuple[Outcome, str]:
 
 def judge_full(ended: Ended, expected: int) -> tuple[Outcome, str]:
     """What became of a run with too little room on a disk; `told` is one that fails and names the file."""
-    if ended.status not in (0, None) and ended.run is None:
-        wrong = _untold(ended) or "; ".join((*ended.left, *ended.damaged))
-    else:
-        wrong = _wrong(ended, expected)
+    failed_early = ended.status not in (0, None) and ended.run is None
+    wrong = _untidy(ended) if failed_early else _wrong(ended, expected)
     if wrong:
         return Outcome.WRONG, wrong
     if ended.status == 0:
@@ -84,10 +88,8 @@ def _wrong(ended: Ended, expected: int) -> str:
     """What no fault of the machine excuses; empty where there is nothing."""
     if ended.status is None:
         return "did not end by itself"
-    if ended.left or ended.damaged:
-        return "; ".join(f"left {name}" for name in (*ended.left, *ended.damaged))
-    if untold := _untold(ended):
-        return untold
+    if untidy := _untidy(ended):
+        return untidy
     if ended.run is None:
         return f"exit status {ended.status} and no verdict"
     accused = [check.id for check in ended.run.checks if check.failed and check.contract != "observed"]
@@ -98,8 +100,11 @@ def _wrong(ended: Ended, expected: int) -> str:
     return ""
 
 
-def _untold(ended: Ended) -> str:
-    return next((f"shows its user a {words!r}" for words in _UNTOLD if words in ended.output), "")
+def _untidy(ended: Ended) -> str:
+    """What a run left behind, or showed its user instead of a line; empty where there is nothing."""
+    left = [f"left {name}" for name in (*ended.left, *ended.damaged)]
+    shown = [f"shows its user a {words!r}" for words in _UNTOLD if words in ended.output]
+    return "; ".join([*left, *shown])
 
 
 def differences(runs: Sequence[Run]) -> Iterator[str]:
