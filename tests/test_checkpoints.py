@@ -58,6 +58,12 @@ def test_one_number_that_is_another_one(loaded: Observation, model: Observation,
     assert (found.where.tensor, found.where.index, found.where.value) == (name, index, 0.5)
 
 
+def test_a_case_without_a_seed_is_of_the_first(loaded: Observation, model: Observation) -> None:
+    given = {f"{form}/weights/{name}": array for form in FORMATS for name, array in draw(MNIST_MLP, 0).items()}
+    of_the_first = replace(loaded, tensors={**loaded.tensors, **given})
+    assert not [c for c in loaded_alike(replace(CASE, seed=None), FORMATS, of_the_first, model) if c.failed]
+
+
 def test_the_weights_of_another_seed(loaded: Observation, model: Observation) -> None:
     checks = loaded_alike(replace(CASE, seed=None), FORMATS, loaded, model)
     assert {check.contract for check in checks if check.failed} == {
@@ -72,5 +78,6 @@ def test_loading_that_raises(loaded: Observation, model: Observation) -> None:
     assert (found.contract, found.verdict, found.kind) == ("checkpoint/state.pt", Verdict.BREAK, Kind.EXACT)
     assert found.reason == "checkpoint/state.pt: saved and loaded again, raises KeyError: no hidden.weight"
     assert found.where == Where("checkpoint/state.pt")
-    first, *_ = loaded_alike(CASE, FORMATS, without_it, model, how="saved by the baseline")
+    first, *others = loaded_alike(CASE, FORMATS, without_it, model, how="saved by the baseline")
+    assert [check.contract for check in others] == [f"checkpoint/training.pt/{part}" for part in PARTS]
     assert first.reason == "checkpoint/state.pt: saved by the baseline, raises KeyError: no hidden.weight"

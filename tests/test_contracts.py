@@ -275,7 +275,12 @@ class TestData:
         wrong = full_data
         for name, order in zip(names, change(*(full_data.tensors[name] for name in names)), strict=True):
             wrong = with_tensor(wrong, name, order)
-        assert [check.contract for check in failed(data_checks(wrong, full_data))] == contracts
+        found = failed(data_checks(wrong, full_data))
+        assert [check.contract for check in found] == contracts
+        kind = Kind.EXACT if "each_once" in contracts[0] else Kind.STATISTICAL
+        assert [(check.kind, check.verdict) for check in found] == [(kind, Verdict.BREAK)]
+        assert found[0].where is not None
+        assert found[0].where.tensor.startswith("data/shuffled/")
 
 
 class TestModel:

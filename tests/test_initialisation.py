@@ -113,8 +113,24 @@ def test_a_layer_that_starts_from_the_numbers_of_another_is_rejected() -> None:
     results = {result.name: result for result in judge_initialisation(weights, LAWS)}
     for name in ("hidden/kernel", "output/kernel"):
         assert not results[name].holds
-        assert "values of another parameter" in results[name].reason
+        assert results[name].reason.startswith("values of another parameter: p = ")
     assert results["output/bias"].holds
+
+
+def test_the_p_value_of_shared_values_is_that_of_the_birthday_problem() -> None:
+    """Three of nine pairs share their quantile, two of them at the very edge of what rounding may leave."""
+    edge = 2.0**-23
+    samples = {
+        "a": np.array([0.0, 0.1, 0.25]),
+        "b": np.array([edge, 0.1, 0.25 - edge]),
+        "c": np.zeros(4),
+    }
+    laws = {"a": uniform(0.5), "b": uniform(0.5), "c": ZEROS}
+    results = {result.name: result for result in judge_initialisation(samples, laws)}
+    for name in ("a", "b"):
+        assert results[name].p == pytest.approx(stats.poisson(9 * 3 * 2.0**-23).sf(2), rel=1e-9, abs=0)
+        assert results[name].reason.startswith("values of another parameter: p = ")
+    assert results["c"].holds
 
 
 def test_ten_numbers_of_another_parameter_are_enough() -> None:
