@@ -7,6 +7,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import stats
 
 from conformance.judge.shuffling import judge_order
 
@@ -51,6 +52,16 @@ def test_orders_that_are_not_random_are_rejected(order: NDArray[np.int64], reaso
     result = judge_order(order)
     assert not result.holds
     assert reason in result.reason
+
+
+def test_the_smaller_of_two_p_values_is_told() -> None:
+    """Both by SciPy in other words, on orders that either test finds the less likely."""
+    backwards = np.array([7, 9, 8, 5, 6, 3, 4, 1, 2, 0])
+    correlation = stats.spearmanr(backwards, np.arange(10)).statistic
+    assert judge_order(backwards).p == pytest.approx(2 * stats.norm.cdf(-3 * abs(correlation)), rel=1e-9)
+    pairs = np.array([6, 7, 2, 3, 8, 9, 0, 1, 4, 5])
+    assert judge_order(pairs).p == pytest.approx(1 - stats.poisson.cdf(4, 1), rel=1e-9)
+    assert judge_order(np.array([1, 0])).p == pytest.approx(2 * stats.norm.cdf(-1), rel=1e-9)
 
 
 def test_small_orders_have_their_p_values_at_most_overstated() -> None:
