@@ -280,7 +280,11 @@ class TestData:
         kind = Kind.EXACT if "each_once" in contracts[0] else Kind.STATISTICAL
         assert [(check.kind, check.verdict) for check in found] == [(kind, Verdict.BREAK)]
         assert found[0].where is not None
-        assert found[0].where.tensor.startswith("data/shuffled/")
+        assert found[0].where.tensor == f"data/{contracts[0].replace('each_once/', '')}"
+        if kind is Kind.STATISTICAL:
+            assert found[0].measured is not None
+            assert found[0].measured < (found[0].allowed or 0) == 5e-7
+            assert "rank correlation with the order of the data set 1: p = 0" in found[0].reason
 
 
 class TestModel:
