@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 
 from conformance.observer.messages import FACTS_KEY, encode
 
-SCHEMA = 1
+SCHEMA = 2
 OF_A_REPORT = "observations"
 """The directory, within that of a report, of the observations from which its figures can be drawn again."""
 

@@ -274,7 +274,7 @@ class TestData:
         names = [f"data/shuffled/{number}" for number in (1, 2)]
         wrong = full_data
         for name, order in zip(names, change(*(full_data.tensors[name] for name in names)), strict=True):
-            wrong = with_tensor(wrong, name, order)
+            wrong = with_tensor(with_tensor(wrong, name, order), f"{name}/labels", order)
         found = failed(data_checks(wrong, full_data))
         assert [check.contract for check in found] == contracts
         kind = Kind.EXACT if "each_once" in contracts[0] else Kind.STATISTICAL
@@ -285,6 +285,31 @@ class TestData:
             assert found[0].measured is not None
             assert found[0].measured < (found[0].allowed or 0) == 5e-7
             assert "rank correlation with the order of the data set 1: p = 0" in found[0].reason
+
+    def test_shuffled_without_the_labels(self, full_data: Observation) -> None:
+        wrong = with_tensor(full_data, "data/shuffled/2/labels", np.arange(60_000))
+        (found,) = failed(data_checks(wrong, full_data))
+        assert (found.contract, found.kind, found.verdict) == ("shuffled/labels/2", Kind.EXACT, Verdict.BREAK)
+        assert (found.where and found.where.tensor) == "data/shuffled/2/labels"
+
+    def test_shuffled_into_other_batches(self, full_data: Observation) -> None:
+        sizes = full_data.facts["shuffled_sizes"]
+        wrong = with_facts(full_data, shuffled_sizes={**sizes, "1": [32] * 1_875})
+        (found,) = failed(data_checks(wrong, full_data))
+        assert (found.contract, found.kind, found.verdict) == ("shuffled/batches/1", Kind.EXACT, Verdict.BREAK)
+
+    def test_a_single_example_is_in_no_order(self, full_data: Observation) -> None:
+        one = {f"data/shuffled/{name}": np.zeros(1, int) for name in ("1", "1/labels", "2", "2/labels")}
+        observed = replace(full_data, tensors=one, facts={"shuffled_sizes": {"1": [1], "2": [1]}})
+        checks = list(data.shuffled(replace(FULL_CASE, workload=replace(MNIST_MLP, train_examples=1)), observed))
+        assert len(checks) == 6
+        assert not failed(checks)
+
+    def test_of_a_user_s_batches_one_pass_is_enough(self, full_data: Observation) -> None:
+        once = with_facts(full_data, second_epoch=[])
+        assert [check.contract for check in failed(data.in_order(FULL_CASE, once, full_data))] == ["second_epoch"]
+        user_s = Case(replace(MNIST_MLP, modules={"pytorch": "mine"}), "pytorch")
+        assert not failed(data.in_order(user_s, once, full_data))
 
 
 class TestModel:

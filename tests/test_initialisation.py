@@ -119,7 +119,7 @@ def test_a_layer_that_starts_from_the_numbers_of_another_is_rejected() -> None:
 
 def test_the_p_value_of_shared_values_is_that_of_the_birthday_problem() -> None:
     """Three of nine pairs share their quantile, two of them at the very edge of what rounding may leave."""
-    edge = 2.0**-23
+    edge = 1.5 * 2.0**-23
     samples = {
         "a": np.array([0.0, 0.1, 0.25]),
         "b": np.array([edge, 0.1, 0.25 - edge]),
@@ -128,7 +128,7 @@ def test_the_p_value_of_shared_values_is_that_of_the_birthday_problem() -> None:
     laws = {"a": uniform(0.5), "b": uniform(0.5), "c": ZEROS}
     results = {result.name: result for result in judge_initialisation(samples, laws)}
     for name in ("a", "b"):
-        assert results[name].p == pytest.approx(stats.poisson(9 * 3 * 2.0**-23).sf(2), rel=1e-9, abs=0)
+        assert results[name].p == pytest.approx(stats.poisson(9 * 4 * 2.0**-23).sf(2), rel=1e-9, abs=0)
         assert results[name].reason.startswith("values of another parameter: p = ")
     assert results["c"].holds
 

@@ -13,15 +13,16 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
+import psutil
 import pytest
 
 from conformance.census import NotRun
 from conformance.checks import Check, Kind, Step, Verdict
 from conformance.ending import NotPossible
-from conformance.trial.machine import SETTINGS, role
+from conformance.trial.machine import SETTINGS, _fresh, role
 from conformance.trial.machine_outcome import Outcome, differences, grows, judge_clock, judge_full, judge_kill
 from conformance.trial.wall_clock import WallClock
-from conformance.trial.watched_run import Ended, _command, damaged
+from conformance.trial.watched_run import Ended, Setting, WatchedRun, _command, damaged, end_all_runs
 from conformance.verdict import Partial, Run
 from conformance.worker import WorkerFailed
 from tests.planted_workers import Planted
@@ -227,6 +228,31 @@ def test_a_kept_ensemble_that_is_none(tmp_path: Path) -> None:
     assert damaged(tmp_path) == ()
     (folder / "a.ensemble").write_bytes(b"half of it")
     assert damaged(tmp_path) == (str(folder / "a.ensemble"),)
+
+
+def test_an_interrupt_ends_the_runs_that_are_going_on(tmp_path: Path) -> None:
+    run = WatchedRun(tmp_path / "run", Setting("pytorch"), tmp_path / "cache")
+    process = psutil.Process(run._process.pid)
+    assert process.is_running()
+    end_all_runs()
+    assert run.is_over_within(0)
+    assert not process.is_running()
+    assert run.descendants() == []
+    end_all_runs()  # has nothing left to do
+
+
+def test_only_what_an_earlier_run_left_is_removed(tmp_path: Path) -> None:
+    own = _fresh(tmp_path / "kills")
+    (own / "001").mkdir()
+    assert [path.name for path in _fresh(own).iterdir()] == [".machine"]
+    of_others = tmp_path / "full"
+    of_others.mkdir()
+    (of_others / "thesis").touch()
+    with pytest.raises(NotPossible, match="full holds files of others: name another place with --directory"):
+        _fresh(of_others)
+    assert (of_others / "thesis").exists()
+    with pytest.raises(NotPossible, match=r"thesis cannot be used \(Not a directory\)"):
+        _fresh(of_others / "thesis")
 
 
 def test_small_runs_ask_for_the_one_epoch() -> None:

@@ -22,7 +22,7 @@ from conformance.laboratory import unobserved
 from conformance.observer.failing import at_step, failed_step
 from conformance.subjects import FRAMEWORKS
 from conformance.trial import report
-from conformance.trial.faults import DIRECTORY, LENGTHY, Fault, chosen, load
+from conformance.trial.faults import DIRECTORY, LENGTHY, Fault, chosen, load, stage
 from conformance.trial.limits import HALVINGS, find_limit, with_sizes
 from conformance.trial.outcome import Control, Row, StepResult, Trial
 from conformance.trial.running import run_trial
@@ -46,11 +46,11 @@ def row(*steps: StepResult, active: bool = True, fault: Fault = FAULT) -> Row:
 CAUGHT = row(step(Step.IMPORTS), step(Step.DATA), step(Step.MODEL, caught=True))
 
 
-_NEEDS_NONSENSE = """
+_DECLARED = """
 from types import SimpleNamespace
 
-words = dict(framework="pytorch", step="model", what="", loud=True, link="", size=None)
-FAULTS = {"a": SimpleNamespace(name="a", needs=["nonsense"], **words)}
+words = dict(name="a", framework="pytorch", step="model", what="", loud=True, link="", needs=[], size=None)
+FAULTS = {{"a": SimpleNamespace(**{{**words, **dict({words})}})}}
 """
 
 
@@ -119,13 +119,47 @@ class TestFaults:
             ("FAULTS = {}", "declares no faults"),
             ("FAULTS = {'a': 1}", "AttributeError"),
             ("FAULTS = []", "FAULTS is no mapping from names to faults"),
-            (_NEEDS_NONSENSE, "a needs 'nonsense': choose from"),
+            ("import sys; sys.exit(0)", "SystemExit: 0"),
+            (_DECLARED.format(words="needs=['nonsense']"), "a needs 'nonsense': choose from"),
+            (_DECLARED.format(words="needs='native'"), "a needs 'native': put it into a list"),
+            (_DECLARED.format(words="name='a/b'"), "a fault is called 'a/b': letters, digits, - and _"),
+            (_DECLARED.format(words="name=3"), "a fault is called 3:"),
+            (_DECLARED.format(words="size=0"), "a has the size 0: give a number above 0"),
+            (_DECLARED.format(words="size='0.1'"), "a has the size '0.1': give a number above 0"),
+            (_DECLARED.format(words="framework='jax'"), "a is a fault of 'jax', which is no framework"),
         ],
     )
     def test_a_directory_that_is_no_use(self, tmp_path: Path, source: str, reason: str) -> None:
         (tmp_path / "__init__.py").write_text(source)
         with pytest.raises(NotPossible, match=reason):
             load(tmp_path)
+
+    def test_a_directory_that_cannot_be_copied(self, tmp_path: Path) -> None:
+        source = tmp_path / "faults"
+        source.mkdir()
+        (source / "__init__.py").write_text("FAULTS = {}")
+        (source / ".#__init__.py").symlink_to(tmp_path / "nowhere")  # as editors make them
+        assert (stage(source, tmp_path / "staged") / "conformance_faults" / "__init__.py").exists()
+        (source / "more.py").symlink_to(tmp_path / "nowhere")
+        with pytest.raises(NotPossible, match=r"faults cannot be copied: .*more\.py"):
+            stage(source, tmp_path / "again")
+
+    def test_a_name_given_twice_is_tried_once(self) -> None:
+        faults = load(DIRECTORY)
+        names = ["torch-aborts", "keras-gives-nan", "torch-aborts"]
+        assert [fault.name for fault in chosen(faults, names)] == names[:2]
+
+    def test_a_report_that_cannot_be_written_is_told_before_anything_is_tried(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        place = tmp_path / "file"
+        place.touch()
+        monkeypatch.setattr(trial_command, "run_trial", None)
+        monkeypatch.setattr("sys.argv", ["conformance", "trial", "--fault", "torch-aborts", "--report", str(place)])
+        with pytest.raises(SystemExit) as ended:
+            command_line.main()
+        assert ended.value.code == 3
+        assert f"{place} cannot be written: File exists" in capsys.readouterr().err
 
 
 class TestParts:

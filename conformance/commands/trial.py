@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from conformance.ending import NotPossible, WrongUse
-from conformance.report.writing import ReportNotWritten, write_text
+from conformance.report.writing import ReportNotWritten, require_place, write_text
 from conformance.requests import DataMissing
 from conformance.subjects import framework_named
 from conformance.trial import report
@@ -27,9 +27,10 @@ def trial(names: Sequence[str], frameworks: str, directory: Path | None, target:
     directory = directory or DIRECTORY
     faults = chosen(load(directory), names, _frameworks(frameworks))
     with _possible():
+        require_place(target)
         found = run_trial(faults, directory, _jobs(faults), _tell)
+        report.show(found, _wide_console())
         report.write(target, found)
-    report.show(found, _wide_console())
     return 0 if found.passed else 1
 
 
@@ -38,6 +39,7 @@ def limits(names: Sequence[str], frameworks: str, directory: Path | None, target
     directory = directory or DIRECTORY
     faults = with_sizes(chosen(load(directory), names, _frameworks(frameworks)))
     with _possible(), prepared(directory) as bench:
+        require_place(target)
         found = side_by_side(
             bench,
             faults,
@@ -45,8 +47,8 @@ def limits(names: Sequence[str], frameworks: str, directory: Path | None, target
             _jobs(faults),
             lambda limit: _tell(f"{limit.fault.name}: {report.limit_text(limit)}"),
         )
+        report.show_limits(found, _wide_console())
         write_text(target / "limits.md", report.limits_markdown(found))
-    report.show_limits(found, _wide_console())
     return 1 if any(limit.caught is None for limit in found) else 0
 
 

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conformance.cases import Case
-from conformance.checks import Check, Kind, Step, Verdict, Where
-from conformance.contracts.filing import exactly, file, holds
+from conformance.checks import Check, Kind, Step, Where
+from conformance.contracts.filing import exactly, file, holds, statistical
 from conformance.judge import exact, shuffling
-from conformance.judge.comparison import Comparison
 from conformance.observations import Observation
 from conformance.observer.digests import batch_digest
 
@@ -74,19 +73,26 @@ def values(case: Case, observed: Observation) -> Iterator[Check]:
 
 def batches(case: Case, observed: Observation) -> Iterator[Check]:
     """An epoch has the workload's batches, the last partial one kept."""
-    workload = case.workload
-    expected = np.full(workload.steps_per_epoch, workload.batch_size)
-    expected[-1] = workload.train_examples - workload.batch_size * (workload.steps_per_epoch - 1)
     found = np.asarray([batch["size"] for batch in observed.facts["first_epoch"]])
-    yield exactly(case, Step.DATA, "batches", found, expected)
+    yield exactly(case, Step.DATA, "batches", found, _batch_sizes(case))
+
+
+def _batch_sizes(case: Case) -> NDArray[np.integer]:
+    workload = case.workload
+    sizes = np.full(workload.steps_per_epoch, workload.batch_size)
+    sizes[-1] = workload.train_examples - workload.batch_size * (workload.steps_per_epoch - 1)
+    return sizes
 
 
 def in_order(case: Case, observed: Observation, oracle: Observation) -> Iterator[Check]:
-    """Unshuffled, the framework's own pipeline yields the data set in its order, bit for bit, in a second pass too."""
+    """Unshuffled, the framework's own pipeline yields the data set in its order, bit for bit, in a second pass too.
+
+    A user's own `batches` may be good for one pass alone.
+    """
     size = case.workload.batch_size
     inputs, labels = oracle.tensors["data/train/inputs"], oracle.tensors["data/train/labels"]
     expected = [batch_digest(inputs[at : at + size], labels[at : at + size]) for at in range(0, len(inputs), size)]
-    for contract in ("first_epoch", "second_epoch"):
+    for contract in ("first_epoch", "second_epoch") if case.has_oracle else ("first_epoch",):
         found = [batch["sha256"] for batch in observed.facts[contract]]
         yield same_batches(case, contract, found, expected, inputs.size)
 
@@ -102,28 +108,24 @@ def same_batches(case: Case, contract: str, found: Sequence[str], expected: Sequ
 
 
 def shuffled(case: Case, observed: Observation) -> Iterator[Check]:
-    """Shuffled, every example comes once, in an order that passes for random; the second pass in another one."""
+    """Shuffled, every example comes once and with its label, in the same batches as otherwise, in an order that passes
+    for random; the second pass in another one.
+    """
     count = case.workload.train_examples
-    passes = [observed.tensors[f"data/shuffled/{number}"] for number in (1, 2)]
-    for number, order in enumerate(passes, start=1):
-        comparison = exact.compare(f"data/shuffled/{number}", np.sort(order), np.arange(count))
-        yield file(case, Step.DATA, f"shuffled/each_once/{number}", Kind.EXACT, comparison)
-    if all(np.array_equal(np.sort(order), np.arange(count)) for order in passes):
-        yield _random(case, "shuffled/order", passes[0])
-        yield _random(case, "shuffled/anew", np.argsort(passes[0])[passes[1]])
-
-
-def _random(case: Case, contract: str, order: NDArray[np.integer]) -> Check:
-    result = shuffling.judge_order(order)
-    comparison = Comparison(
-        verdict=Verdict.IDENTICAL if result.holds else Verdict.BREAK,
-        measured=result.p,
-        allowed=result.allowed,
-        where=Where(f"data/{contract}"),
-        elements=result.elements,
-        reason=result.reason,
-    )
-    return file(case, Step.DATA, contract, Kind.STATISTICAL, comparison)
+    passes = []
+    for number in ("1", "2"):
+        name = f"data/shuffled/{number}"
+        order, labels = observed.tensors[name], observed.tensors[f"{name}/labels"]
+        each_once = exact.compare(name, np.sort(order), np.arange(count))
+        yield file(case, Step.DATA, f"shuffled/each_once/{number}", Kind.EXACT, each_once)
+        with_labels = exact.compare(f"{name}/labels", labels, order)
+        yield file(case, Step.DATA, f"shuffled/labels/{number}", Kind.EXACT, with_labels)
+        sizes = np.asarray(observed.facts["shuffled_sizes"][number])
+        yield exactly(case, Step.DATA, f"shuffled/batches/{number}", sizes, _batch_sizes(case))
+        passes += [order] * each_once.passed
+    if len(passes) == 2 and count > 1:
+        for contract, order in (("order", passes[0]), ("anew", np.argsort(passes[0])[passes[1]])):
+            yield statistical(case, Step.DATA, f"shuffled/{contract}", shuffling.judge_order(order))
 
 
 def preprocessing_inside(case: Case, observed: Observation) -> Iterator[Check]:

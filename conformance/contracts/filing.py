@@ -13,7 +13,7 @@ from conformance.cases import Case
 from conformance.checks import Check, Kind, Step, Verdict, Where
 from conformance.contracts import KNOWN_CONTRACTS
 from conformance.judge import exact, rounding, self_consistency
-from conformance.judge.comparison import Comparison, broken
+from conformance.judge.comparison import Comparison, Tested, broken
 from conformance.observations import Observation
 
 SUMMED_IN_FLOAT32 = "/summed_in_float32"
@@ -142,6 +142,21 @@ def holds(
         reason="" if rule else reason,
     )
     return file(case, step, contract, Kind.EXACT, comparison)
+
+
+def statistical(
+    case: Case, step: Step, contract: str, result: Tested, tensor: str | None = None, **details: Any
+) -> Check:
+    """The check of a hypothesis about the tensor, by default the one of the contract's own name."""
+    comparison = Comparison(
+        verdict=Verdict.IDENTICAL if result.holds else Verdict.BREAK,
+        measured=result.p,
+        allowed=result.allowed,
+        where=Where(tensor or f"{step}/{contract}"),
+        elements=result.elements,
+        reason=result.reason,
+    )
+    return file(case, step, contract, Kind.STATISTICAL, comparison, **details)
 
 
 def _same_values(case: Case, step: Step, contract: str, found: dict[str, Any], expected: dict[str, Any]) -> Check:

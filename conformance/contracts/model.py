@@ -8,11 +8,10 @@ import numpy as np
 
 from conformance import initial_weights
 from conformance.cases import Case
-from conformance.checks import Check, Kind, Step, Verdict, Where
+from conformance.checks import Check, Kind, Step
 from conformance.contracts import filing
-from conformance.contracts.filing import exactly, file, rounded
+from conformance.contracts.filing import exactly, file, rounded, statistical
 from conformance.judge import exact, initialisation
-from conformance.judge.comparison import Comparison
 from conformance.observations import Observation
 from conformance.observer.model import DRAWS
 from conformance.subjects import BUILT_IN
@@ -129,19 +128,5 @@ def _follow(
     case: Case, source: str, samples: Mapping[str, np.ndarray], laws: Mapping[str, initialisation.Law]
 ) -> Iterator[Check]:
     for result in initialisation.judge_initialisation(samples, laws):
-        comparison = Comparison(
-            verdict=Verdict.IDENTICAL if result.holds else Verdict.BREAK,
-            measured=result.p,
-            allowed=result.allowed,
-            where=Where(f"model/{source}/{result.name}"),
-            elements=result.elements,
-            reason=result.reason,
-        )
-        yield file(
-            case,
-            Step.MODEL,
-            f"initialisation/{source}/{result.name}",
-            Kind.STATISTICAL,
-            comparison,
-            law=result.law,
-        )
+        contract, tensor = f"initialisation/{source}/{result.name}", f"model/{source}/{result.name}"
+        yield statistical(case, Step.MODEL, contract, result, tensor, law=result.law)

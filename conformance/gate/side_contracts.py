@@ -66,7 +66,6 @@ def side_checks(view: View, threads: int) -> Iterator[Check]:
     alone = view.case
     yield from applied(alone, Step.IMPORTS, lambda: imports.environment(alone, view.of("imports"), threads))
     yield from applied(alone, Step.DATA, lambda: data.batches(alone, view.of("data")))
-    yield from applied(alone, Step.DATA, lambda: data.shuffled(alone, view.of("data")))
     yield from applied(alone, Step.MODEL, lambda: model.parameter_count(alone, view.of("model")))
     yield from applied(alone, Step.MODEL, lambda: model.parameter_shapes(alone, view.of("model")))
     yield from applied(alone, Step.MODEL, lambda: model.weights_taken(alone, view.of("model")))
@@ -88,6 +87,7 @@ def _reference_checks(view: View) -> Iterator[Check]:
     yield from applied(against, Step.DATA, lambda: data.equality(against, view.of("data"), view.oracle_data()))
     yield from applied(alone, Step.DATA, lambda: data.shapes(alone, view.of("data")))
     yield from applied(alone, Step.DATA, lambda: data.values(alone, view.of("data")))
+    yield from applied(alone, Step.DATA, lambda: data.shuffled(alone, view.of("data")))
     yield from applied(alone, Step.DATA, lambda: data.in_order(alone, view.of("data"), view.oracle_data()))
     yield from applied(alone, Step.DATA, lambda: data.preprocessing_inside(alone, view.of("data")))
     yield from applied(alone, Step.MODEL, lambda: model.initialisations(alone, view.of("model")))

@@ -34,6 +34,17 @@ class Comparison:
         return self.verdict in (Verdict.IDENTICAL, Verdict.ROUNDING)
 
 
+@dataclass(frozen=True)
+class Tested:
+    """The outcome of a statistical test: whether the hypothesis `holds`, its p value, and the level it is held to."""
+
+    holds: bool
+    p: float
+    allowed: float
+    elements: int
+    reason: str
+
+
 def broken(name: str, reason: str, elements: int = 0, where: Where | None = None) -> Comparison:
     """The verdict `break`, where no difference could be measured."""
     return Comparison(Verdict.BREAK, None, None, where or Where(name), elements, f"{name}: {reason}")

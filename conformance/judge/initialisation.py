@@ -21,11 +21,13 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from conformance.judge.comparison import Tested
+
 ALPHA = 1e-6
 TESTS = 5
 _DRAWN_OF = 2**23
 # As far apart may float32 rounding leave the quantiles of one number that is scaled by the limits of two laws.
-_SAME_QUANTILE = 2.0**-23
+_SAME_QUANTILE = 1.5 * 2.0**-23
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def torch_linear(fan_in: int) -> Law:
 
 
 @dataclass(frozen=True)
-class LawResult:
+class LawResult(Tested):
     """How one parameter stands to its law.
 
     `p` is the smallest p value of its tests (1 for zeros; 0 where an exact rule is broken) and `allowed` the
@@ -70,13 +72,8 @@ class LawResult:
 
     name: str
     law: str
-    holds: bool
-    p: float
-    allowed: float
     deviation: float
     expected: float
-    elements: int
-    reason: str
 
 
 def judge_initialisation(
@@ -118,7 +115,8 @@ def _judge(name: str, sample: NDArray[np.floating], law: Law, p_shared: float, a
         p = tests[worst]
         reason = f"{worst}: p = {p:.2g} under {law.name}, rejected below {allowed:.2g}"
     deviation = float(np.sqrt(np.mean(values**2)))
-    return LawResult(name, law.name, not broken and p >= allowed, p, allowed, deviation, expected, values.size, reason)
+    holds = not broken and p >= allowed
+    return LawResult(holds, p, allowed, values.size, reason, name, law.name, deviation, expected)
 
 
 def _broken_rule(values: NDArray[np.float64], law: Law) -> str:

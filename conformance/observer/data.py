@@ -1,4 +1,4 @@
-"""Step data: both splits raw and preprocessed, and what the framework's own pipeline makes of the first epoch."""
+"""Step data: both splits raw and preprocessed, and what the framework's own pipeline makes of epochs of them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from .session import Session
 
 
 def observe(session: Session, arguments: dict[str, Any], tensors: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Tensors `data/<split>/{images,labels,one_hot,inputs}`, `data/inside/{levels,inputs}`, `data/shuffled/{1,2}`.
+    """Tensors `data/<split>/{images,labels,one_hot,inputs}`, `data/inside/{levels,inputs}`, and of two shuffled passes
+    `data/shuffled/<pass>` and `data/shuffled/<pass>/labels`.
 
-    Facts: dtypes, and what two passes over the training examples in their order give. Shuffled are the numbers of the
-    examples alone, int64 (n,), twice as well.
+    Facts: dtypes, what two passes over the training examples in their order give, the sizes of the shuffled batches.
+    Shuffled are the numbers of the examples, int64 (n,), as inputs and as labels; not by a user's own `batches`.
     """
     workload = Workload.from_dict(arguments["workload"])
     steps = session.steps(workload)
@@ -43,18 +44,23 @@ def observe(session: Session, arguments: dict[str, Any], tensors: Any) -> tuple[
     train = session.split(arguments, "train")
     batches = steps.batches(train.inputs, train.labels, workload.batch_size)
     epochs = {name: _describe(steps, batches) for name in ("first_epoch", "second_epoch")}
-    observed.update(_shuffled(steps, workload, arguments["seed"]))
-    return {"dtypes": dtypes, **epochs}, observed
+    sizes = _shuffled(steps, workload, arguments["seed"], observed) if steps.is_reference("batches") else {}
+    return {"dtypes": dtypes, **epochs, "shuffled_sizes": sizes}, observed
 
 
-def _shuffled(steps: Any, workload: Workload, seed: int) -> dict[str, np.ndarray]:
-    """The numbers of the training examples in the order of two shuffled passes."""
+def _shuffled(steps: Any, workload: Workload, seed: int, observed: dict[str, np.ndarray]) -> dict[str, list[int]]:
+    """Observe two shuffled passes over the numbers of the training examples; returns the sizes of their batches."""
+    steps.seed_everything(seed)  # TensorFlow shuffles by its global seed as well
     numbers = steps.from_numpy(np.arange(workload.train_examples))
     batches = steps.batches(numbers, numbers, workload.batch_size, shuffle=True, seed=seed)
-    return {
-        f"data/shuffled/{number}": np.concatenate([steps.to_numpy(inputs) for inputs, labels in batches])
-        for number in (1, 2)
-    }
+    sizes = {}
+    for number in ("1", "2"):
+        passed = [(steps.to_numpy(inputs), steps.to_numpy(labels)) for inputs, labels in batches]
+        sizes[number] = [len(inputs) for inputs, _ in passed]
+        inputs, labels = zip(*passed, strict=True) if passed else ((), ())
+        observed[f"data/shuffled/{number}"] = np.concatenate([np.empty(0, np.int64), *inputs])
+        observed[f"data/shuffled/{number}/labels"] = np.concatenate([np.empty(0, np.int64), *labels])
+    return sizes
 
 
 def _levels_inside(steps: Any, workload: Workload) -> np.ndarray:

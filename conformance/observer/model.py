@@ -12,6 +12,7 @@ from reference.workloads import Workload
 from .session import Session, own_weights
 
 DRAWS = 5  # ten biases alone tell little of their law
+_APART = 1_000  # seeds, because a layer may take the model's seed and its own number
 
 
 def observe(
@@ -20,7 +21,7 @@ def observe(
     """Tensors `model/{logits,probabilities}` on the test inputs, the same `inside` on raw images, initial weights.
 
     `model/initial_weights` are what the model holds once given them, `model/{shipped,glorot}/<number>` what it draws by
-    itself from successive seeds; `model/with_biases` has the outputs for the first batch where no bias is zero. Facts:
+    itself from several seeds; `model/with_biases` has the outputs for the first batch where no bias is zero. Facts:
     parameters per layer, shapes, whether each parameter is `used`, and whether initial weights go by the seed.
     """
     workload = Workload.from_dict(arguments["workload"])
@@ -47,7 +48,7 @@ def observe(
 
     seeding = {}
     for source in ("shipped", "glorot"):
-        draws = [_drawn(steps, workload, source, arguments["seed"] + number) for number in range(DRAWS)]
+        draws = [_drawn(steps, workload, source, arguments["seed"] + _APART * number) for number in range(DRAWS)]
         for number, drawn in enumerate(draws):
             observed.update({f"model/{source}/{number}/{name}": array for name, array in drawn.items()})
         again = _drawn(steps, workload, source, arguments["seed"])

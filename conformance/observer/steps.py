@@ -48,6 +48,10 @@ class Steps:
                 )
         self.__getattr__("set_weights")(model, weights)
 
+    def is_reference(self, name: str) -> bool:
+        """Whether the function of this name is the reference's, and no module of the user's has one in its place."""
+        return str(self.__getattr__(name).__module__).startswith("reference.")
+
     def __getattr__(self, name: str) -> Any:
         for module in self._modules:
             if hasattr(module, name):

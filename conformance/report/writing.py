@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -53,6 +54,16 @@ def append_summary(path: Path, run: Run) -> None:
             stream.write(text)
     except OSError as error:
         raise _not_written(path, error) from error
+
+
+def require_place(directory: Path) -> None:
+    """Make the directory, before what takes long and is to be written there. Raises ReportNotWritten."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise _not_written(directory, error) from error
 
 
 def write_text(path: Path, text: str) -> None:

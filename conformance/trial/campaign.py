@@ -24,6 +24,7 @@ import typer
 import conformance
 from conformance import verdict_file
 from conformance.report.summary import one_line
+from conformance.termination import sigterm_interrupts
 from conformance.trial.campaign_figures import Figures, figures, histogram, markdown
 from conformance.verdict import Run
 
@@ -117,15 +118,20 @@ def carry_out(condition: Condition, report: Path) -> str:
     """Run the suite under the condition; returns why that gave no verdict, empty where it did."""
     report.mkdir(parents=True, exist_ok=True)
     with (report / "output.txt").open("wb") as output, busy() if condition.loaded else nullcontext():
-        status = subprocess.run(
+        process = subprocess.Popen(
             condition.command(report.absolute()),
             cwd=ROOT,
             env={**os.environ, **condition.variables},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            check=False,
-        ).returncode
+        )
+        try:
+            status = process.wait()
+        except BaseException:  # it ends its own workers, where it is asked to
+            process.terminate()
+            process.wait()
+            raise
     if read_kept(report) is not None:
         return ""
     text = (report / "output.txt").read_text(encoding="utf-8", errors="replace")
@@ -177,6 +183,10 @@ def main(
 ) -> None:
     """Run the clean suite under many conditions, and count its false alarms."""
     conditions = chosen(only or [])
+    try:
+        kept.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise typer.BadParameter(f"--kept: {kept} cannot be made ({error.strerror})") from error
     runs, missing = collect(kept, conditions)
     found: Figures = figures(runs)
     text = markdown(found, {condition.name: condition.what for condition in conditions}, missing)
@@ -188,4 +198,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with sigterm_interrupts():
+        typer.run(main)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 import conformance
@@ -20,10 +22,12 @@ from conformance.variants import FULL, TRAIN
 DIRECTORY = Path(conformance.__path__[0]).parent / "tests" / "faults"
 PLAN, TIMING = "plan", "timing"
 """Needs that are no part of the suite: the gate's execution plan, and its timing."""
+REPEAT = "repeat"
+"""The need to repeat the whole job; every fault has it but those of evaluate, which may declare it."""
 LENGTHY = frozenset({"native", TIMING})
 """Needs of minutes: faults that have them are tried only when they are named."""
 
-NEEDS = frozenset({PLAN, TIMING, "native", "full", *(variant.label for variant in (*TRAIN, *FULL))})
+NEEDS = frozenset({PLAN, TIMING, REPEAT, "native", "full", *(variant.label for variant in (*TRAIN, *FULL))})
 """All needs that a fault may declare."""
 
 _PACKAGE = "conformance_faults"
@@ -68,7 +72,7 @@ def load(directory: Path = DIRECTORY) -> dict[str, Fault]:
         if not isinstance(package.FAULTS, Mapping):
             raise TypeError("FAULTS is no mapping from names to faults")
         faults = {fault.name: _fault(fault) for fault in package.FAULTS.values()}
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise NotPossible(f"{directory} cannot be read as faults: {type(error).__name__}: {error}") from error
     if not faults:
         raise NotPossible(f"{directory} declares no faults")
@@ -78,6 +82,13 @@ def load(directory: Path = DIRECTORY) -> dict[str, Fault]:
 def _fault(declared: object) -> Fault:
     names = ("name", "framework", "step", "what", "loud", "link", "needs", "size")
     values = {name: getattr(declared, name) for name in names}
+    if not isinstance(values["name"], str) or not re.fullmatch(r"[\w-]+", values["name"]):
+        raise ValueError(f"a fault is called {values['name']!r}: letters, digits, - and _ make a name")
+    if isinstance(values["needs"], str):
+        raise TypeError(f"{values['name']} needs {values['needs']!r}: put it into a list")
+    size = values["size"]
+    if size is not None and not (isinstance(size, int | float) and 0 < size < inf):
+        raise ValueError(f"{values['name']} has the size {size!r}: give a number above 0")
     if values["framework"] not in FRAMEWORKS:
         raise ValueError(f"{values['name']} is a fault of {values['framework']!r}, which is no framework")
     unknown = {*values["needs"]} - NEEDS
@@ -91,7 +102,7 @@ def chosen(faults: Mapping[str, Fault], names: Iterable[str] = (), frameworks: S
 
     Raises WrongUse, offering near names.
     """
-    names = list(names)
+    names = list(dict.fromkeys(names))
     for name in names:
         if name not in faults:
             near = difflib.get_close_matches(name, faults, 3, cutoff=0.5)
@@ -105,8 +116,14 @@ def chosen(faults: Mapping[str, Fault], names: Iterable[str] = (), frameworks: S
 
 
 def stage(directory: Path, staged: Path) -> Path:
-    """Make the folder for PYTHONPATH from which an interpreter plants faults; returns it."""
-    shutil.copytree(directory, staged / _PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
+    """Make the folder for PYTHONPATH from which an interpreter plants faults; returns it.
+
+    Raises NotPossible where something in the directory cannot be copied.
+    """
+    try:
+        shutil.copytree(directory, staged / _PACKAGE, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    except OSError as error:  # shutil.Error, of several files, is one
+        raise NotPossible(f"{directory} cannot be copied: {error}") from error
     (staged / "sitecustomize.py").write_text(_SITE, encoding="utf-8")
     return staged
 

@@ -30,9 +30,10 @@ import typer
 
 from conformance.ending import Ended as CommandEnded
 from conformance.ending import NotPossible
+from conformance.termination import sigterm_interrupts
 from conformance.trial.machine_outcome import Outcome, differences, grows, judge_clock, judge_full, judge_kill
 from conformance.trial.wall_clock import WallClock
-from conformance.trial.watched_run import Setting, WatchedRun, clean_run
+from conformance.trial.watched_run import Setting, WatchedRun, clean_run, end_all_runs
 
 SETTINGS = (Setting("pytorch"), Setting("tensorflow"), Setting("pytorch", 2))
 BOTH = Setting("tensorflow,pytorch", 2)
@@ -41,6 +42,7 @@ SETTINGS_A_RUN = 5
 DAY = 86_400.0  # seconds
 YEAR = 365 * DAY
 _SMALLEST, _LARGEST = 1 << 12, 1 << 30
+_OURS = ".machine"  # in directories that may be emptied
 
 app = typer.Typer(add_completion=False)
 Directory = Annotated[Path, typer.Option(metavar="DIR", help="Where runs and what they said are kept.")]
@@ -49,7 +51,7 @@ DEFAULT = Path("report/machine")
 
 @app.command()
 def kills(
-    times: Annotated[int, typer.Option(help="How many processes to kill.")] = 100,
+    times: Annotated[int, typer.Option(min=1, help="How many processes to kill.")] = 100,
     seed: Annotated[int, typer.Option(help="Of the moments and the victims.")] = 0,
     directory: Directory = DEFAULT,
 ) -> None:
@@ -145,7 +147,7 @@ def _disk(path: Path) -> Iterator[Path]:
     try:
         yield path
     finally:
-        subprocess.run(["umount", str(path)], check=True)
+        subprocess.run(["umount", "--lazy", str(path)], check=True)  # an interrupted run may still be ending
 
 
 def _resize(disk: Path, size: int) -> None:
@@ -161,7 +163,7 @@ def _mount(*words: str) -> None:
 
 @app.command()
 def clock(
-    times: Annotated[int, typer.Option(help="How many times to set the clock.")] = 100,
+    times: Annotated[int, typer.Option(min=1, help="How many times to set the clock.")] = 100,
     seed: Annotated[int, typer.Option(help="Of the moments and the times.")] = 0,
     directory: Directory = DEFAULT,
 ) -> None:
@@ -200,7 +202,7 @@ def clock(
 
 @app.command()
 def shared(
-    runs: Annotated[int, typer.Option(help="How many at once.")] = 2,
+    runs: Annotated[int, typer.Option(min=2, help="How many at once.")] = 2,
     directory: Directory = DEFAULT,
 ) -> None:
     """Start runs at the same time on one empty cache: all end alike, and each ensemble is made once."""
@@ -255,8 +257,16 @@ def repeats(
 
 
 def _fresh(directory: Path) -> Path:
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
+    """An empty directory. Raises NotPossible where it cannot be made, or holds what no earlier run has put there."""
+    ours = directory / _OURS
+    try:
+        if directory.exists() and any(directory.iterdir()) and not ours.exists():
+            raise NotPossible(f"{directory} holds files of others: name another place with --directory")
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True, exist_ok=True)
+        ours.touch()
+    except OSError as error:
+        raise NotPossible(f"{directory} cannot be used ({error.strerror}): name another with --directory") from error
     return directory.absolute()
 
 
@@ -276,7 +286,10 @@ def _conclude(wrong: Sequence[str], otherwise: str) -> None:
 
 if __name__ == "__main__":
     try:
-        app()
+        with sigterm_interrupts():
+            app()
     except CommandEnded as ended:
         _tell(str(ended))
         sys.exit(ended.status)
+    finally:
+        end_all_runs()

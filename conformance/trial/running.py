@@ -26,9 +26,9 @@ from conformance.laboratory import Laboratory
 from conformance.observations import Key, Observation, ObservationUnwritable
 from conformance.options import Options
 from conformance.subjects import FRAMEWORKS, Subject
-from conformance.trial.faults import PLAN, TIMING, Fault, planted, stage
+from conformance.trial.faults import PLAN, REPEAT, TIMING, Fault, planted, stage
 from conformance.trial.outcome import Control, Row, StepResult, Trial
-from conformance.trial.suite import REPEAT, Part, PartResult, broken_promises, carry_out, parts, suite_options
+from conformance.trial.suite import Part, PartResult, broken_promises, carry_out, parts, suite_options
 from conformance.trial.timing import slower
 from conformance.worker import ObservationFailed, WorkerFailed, end_all_workers, stage_code
 

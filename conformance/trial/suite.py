@@ -20,16 +20,16 @@ from conformance.laboratory import Laboratory, NotAvailable, Verify, acceptance,
 from conformance.ledger import RunFacts
 from conformance.options import Options
 from conformance.subjects import FRAMEWORKS
+from conformance.trial.faults import REPEAT
 from reference.workloads import MNIST_MLP, Workload
 
-REPEAT = "repeat"
 LONG = {
     "compiled": "torch.compile",
     "epoch_xla": "XLA",
     "tutorial": "the article's way, call for call",
     "native": "22 runs with the framework's own randomness, and 10 from its own initial weights",
     "full": "every variant through all its epochs",
-    REPEAT: "the whole job once more, which all faults but those of evaluate need",
+    REPEAT: "the whole job once more, where the fault is one of evaluate",
 }
 """Parts of the suite that run only for faults that need them, by what they run."""
 

@@ -29,7 +29,10 @@ SELECTION = (
 )
 LIMIT_SECONDS = 900.0
 _PATIENCE_SECONDS = 15.0  # for what ends by itself once the run has ended
+_GRACE_SECONDS = 30.0  # for a run that has been asked to end
 _MARK = "CONFORMANCE_WATCHED_RUN"
+
+_going: set[WatchedRun] = set()
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,7 @@ class WatchedRun:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        _going.add(self)
         self._peak_bytes = 0
         self._over = threading.Event()
         threading.Thread(target=self._wait, daemon=True).start()
@@ -122,6 +126,7 @@ class WatchedRun:
         if not by_itself:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._over.wait()
+        _going.discard(self)
         left = [*self._left_processes(), *(str(path) for path in sorted(self._temporary.iterdir()))]
         try:
             run = verdict_file.read(self._report / "verdict.json")
@@ -135,6 +140,15 @@ class WatchedRun:
             left=tuple(left),
             damaged=damaged(self._cache),
         )
+
+    def stop(self) -> None:
+        """End the run before its time, with all that it has started."""
+        os.killpg(self._process.pid, signal.SIGTERM)
+        if not self._over.wait(_GRACE_SECONDS):
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._over.wait()
+        _going.discard(self)
+        self._left_processes()
 
     def _left_processes(self) -> list[str]:
         """End the processes of this run that are still there after a while, and name them."""
@@ -151,6 +165,13 @@ class WatchedRun:
             return process.environ().get(_MARK) == self._mark
         except (psutil.Error, OSError):
             return False
+
+
+def end_all_runs() -> None:
+    """Stop the runs that are going on: an interrupt does not reach them, for each is a session of its own."""
+    for run in list(_going):
+        with suppress(ProcessLookupError):
+            run.stop()
 
 
 def _command(setting: Setting) -> list[str]:

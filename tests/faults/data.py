@@ -147,6 +147,19 @@ def torch_shuffles_once(torch: Any) -> None:
 
 
 @fault("torch", "data")
+def torch_shuffles_inputs_alone(torch: Any) -> None:
+    """A DataLoader that shuffles gives the labels in the order of the data set."""
+
+    @instead(torch.utils.data.DataLoader, "__iter__")
+    def __iter__(original: Any, self: Any) -> Any:
+        if not isinstance(self.sampler, torch.utils.data.RandomSampler):
+            return original(self)
+        active()
+        labels = self.dataset.tensors[1].split(self.batch_size)
+        return iter([(inputs, given) for (inputs, _), given in zip(original(self), labels)])
+
+
+@fault("torch", "data")
 def torch_errs_in_the_second_pass(torch: Any) -> None:
     """A DataLoader that is asked again gives its first batch twice."""
     seen: list[Any] = []
