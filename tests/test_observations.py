@@ -106,7 +106,7 @@ def test_a_truncated_file_is_unreadable(tmp_path_factory: pytest.TempPathFactory
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (file_with(json.dumps(document(schema=99))), "has schema 99 and this version reads schema 1: record it again"),
+        (file_with(json.dumps(document(schema=99))), "has schema 99 and this version reads schema 2: record it again"),
         (file_with(json.dumps(document(schema=None))), "has schema None"),
         (save({"x": np.zeros(2)}), "holds tensors but no observation's facts"),
         (save({"x": np.zeros(2)}, {"other": "{}"}), "holds tensors but no observation's facts"),

@@ -11,6 +11,7 @@ import numpy as np
 
 from reference.workloads import Workload
 
+from .failing import at_step
 from .session import Session, own_weights
 
 
@@ -25,8 +26,10 @@ def observe(
         for name, (save, _) in formats(session.framework).items():
             model = steps.build_model(workload)
             steps.set_weights(model, own_weights(workload, session.framework, tensors))
+            with at_step("objective"):
+                optimizer = steps.build_optimizer(model, workload)
             path = Path(folder, name)
-            save(model, steps.build_optimizer(model, workload), str(path))
+            save(model, optimizer, str(path))
             observed[f"checkpoint/{name}"] = np.frombuffer(path.read_bytes(), np.uint8)
     return {"formats": sorted(observed)}, observed
 

@@ -57,9 +57,9 @@ def _shuffled(steps: Any, workload: Workload, seed: int, observed: dict[str, np.
     for number in ("1", "2"):
         passed = [(steps.to_numpy(inputs), steps.to_numpy(labels)) for inputs, labels in batches]
         sizes[number] = [len(inputs) for inputs, _ in passed]
-        inputs, labels = zip(*passed, strict=True) if passed else ((), ())
-        observed[f"data/shuffled/{number}"] = np.concatenate([np.empty(0, np.int64), *inputs])
-        observed[f"data/shuffled/{number}/labels"] = np.concatenate([np.empty(0, np.int64), *labels])
+        none = np.empty(0, np.int64)
+        observed[f"data/shuffled/{number}"] = np.concatenate([none, *(inputs for inputs, _ in passed)])
+        observed[f"data/shuffled/{number}/labels"] = np.concatenate([none, *(labels for _, labels in passed)])
     return sizes
 
 
