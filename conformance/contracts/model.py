@@ -64,7 +64,7 @@ def weights_taken(case: Case, observed: Observation) -> Iterator[Check]:
 
 
 def seeding(case: Case, observed: Observation) -> Check:
-    """The same seed draws the same initial weights again, and the next one others.
+    """The same seed draws the same initial weights again, and another one others.
 
     What is shipped may be the same for every seed: the oracle's, and that of a user's model that brings its weights.
     """
