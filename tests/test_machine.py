@@ -122,6 +122,7 @@ class TestFullDisk:
             (NO_ROOM, Outcome.TOLD),
             (Ended(3, "r/report.html cannot be written: No space left on device: free some", CLEAN), Outcome.TOLD),
             (Ended(3, "r/verdict.json cannot be written: No space left on device: free some", None), Outcome.TOLD),
+            (Ended(3, "pytorch train: OSError: [Errno 28] No space left on device; free some", CRASHED), Outcome.TOLD),
         ],
     )
     def test_right(self, ended: Ended, outcome: Outcome) -> None:

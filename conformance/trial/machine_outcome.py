@@ -52,14 +52,14 @@ def judge_kill(killed: int, ended: Ended, expected: int) -> tuple[Outcome, str]:
 
 
 def judge_full(ended: Ended, expected: int) -> tuple[Outcome, str]:
-    """What became of a run with too little room on a disk; `told` is one that fails and names the file."""
+    """What became of a run with too little room on a disk; `told` is one that fails and names disk and remedy."""
     failed_early = ended.status not in (0, None) and ended.run is None
     wrong = _untidy(ended) if failed_early else _wrong(ended, expected)
     if wrong:
         return Outcome.WRONG, wrong
     if ended.status == 0:
         return Outcome.UNHARMED, ""
-    told = [line for line in ended.output.splitlines() if "cannot be " in line and "No space left on device" in line]
+    told = [line for line in ended.output.splitlines() if "No space left on device" in line and "free some" in line]
     if not told:
         return Outcome.WRONG, f"exit status {ended.status} without a word about the disk"
     return Outcome.TOLD, told[0].strip()
