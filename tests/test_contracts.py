@@ -305,6 +305,12 @@ class TestData:
         assert len(checks) == 6
         assert not failed(checks)
 
+    def test_two_examples_are_in_an_order(self, full_data: Observation) -> None:
+        two = {f"data/shuffled/{name}": np.array([1, 0]) for name in ("1", "1/labels", "2", "2/labels")}
+        observed = replace(full_data, tensors=two, facts={"shuffled_sizes": {"1": [2], "2": [2]}})
+        checks = list(data.shuffled(replace(FULL_CASE, workload=replace(MNIST_MLP, train_examples=2)), observed))
+        assert [check.contract for check in checks][-2:] == ["shuffled/order", "shuffled/anew"]
+
     def test_of_a_user_s_batches_one_pass_is_enough(self, full_data: Observation) -> None:
         once = with_facts(full_data, second_epoch=[])
         assert [check.contract for check in failed(data.in_order(FULL_CASE, once, full_data))] == ["second_epoch"]
