@@ -44,23 +44,23 @@ def observe(session: Session, arguments: dict[str, Any], tensors: Any) -> tuple[
     train = session.split(arguments, "train")
     batches = steps.batches(train.inputs, train.labels, workload.batch_size)
     epochs = {name: _describe(steps, batches) for name in ("first_epoch", "second_epoch")}
-    sizes = _shuffled(steps, workload, arguments["seed"], observed) if steps.is_reference("batches") else {}
-    return {"dtypes": dtypes, **epochs, "shuffled_sizes": sizes}, observed
+    sizes, shuffled = _shuffled(steps, workload, arguments["seed"]) if steps.is_reference("batches") else ({}, {})
+    return {"dtypes": dtypes, **epochs, "shuffled_sizes": sizes}, {**observed, **shuffled}
 
 
-def _shuffled(steps: Any, workload: Workload, seed: int, observed: dict[str, np.ndarray]) -> dict[str, list[int]]:
-    """Observe two shuffled passes over the numbers of the training examples; returns the sizes of their batches."""
+def _shuffled(steps: Any, workload: Workload, seed: int) -> tuple[dict[str, list[int]], dict[str, np.ndarray]]:
+    """Two shuffled passes over the numbers of the training examples: sizes of their batches, and what is in them."""
     steps.seed_everything(seed)  # TensorFlow shuffles by its global seed as well
     numbers = steps.from_numpy(np.arange(workload.train_examples))
     batches = steps.batches(numbers, numbers, workload.batch_size, shuffle=True, seed=seed)
-    sizes = {}
+    sizes, observed = {}, {}
     for number in ("1", "2"):
         passed = [(steps.to_numpy(inputs), steps.to_numpy(labels)) for inputs, labels in batches]
         sizes[number] = [len(inputs) for inputs, _ in passed]
         none = np.empty(0, np.int64)
         observed[f"data/shuffled/{number}"] = np.concatenate([none, *(inputs for inputs, _ in passed)])
         observed[f"data/shuffled/{number}/labels"] = np.concatenate([none, *(labels for _, labels in passed)])
-    return sizes
+    return sizes, observed
 
 
 def _levels_inside(steps: Any, workload: Workload) -> np.ndarray:
