@@ -76,6 +76,15 @@ def test_an_environment_is_built_once_and_holds_the_side_only(options: Options) 
     assert 0 < cached.shared_bytes <= cached.size_bytes
 
 
+@pytest.mark.parametrize(("variable", "compiled"), [("1", True), ("", False)])
+def test_what_workers_may_not_compile_is_compiled_at_once(
+    options: Options, monkeypatch: pytest.MonkeyPatch, variable: str, compiled: bool
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", variable)
+    environment = build(lock_of("tensorflow-cpu==2.15.1", options))
+    assert any(environment.directory.rglob("keras/**/*.pyc")) == compiled
+
+
 def test_the_key_tells_files_and_pythons_apart(options: Options, tmp_path: Path) -> None:
     lock = lock_of("torch==2.15.0", options)
     assert lock.key != lock_of("torch==2.14.1", options).key
