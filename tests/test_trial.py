@@ -25,7 +25,7 @@ from conformance.trial import report
 from conformance.trial.faults import DIRECTORY, LENGTHY, Fault, chosen, load, stage
 from conformance.trial.limits import HALVINGS, find_limit, with_sizes
 from conformance.trial.outcome import Control, Row, StepResult, Trial
-from conformance.trial.running import run_trial
+from conformance.trial.running import run_trial, taking_turns
 from conformance.trial.suite import parts, suite_options
 from conformance.worker import ObservationFailed, WorkerFailed
 from reference.workloads import MNIST_MLP
@@ -131,7 +131,13 @@ class TestFaults:
     )
     def test_a_directory_that_is_no_use(self, tmp_path: Path, source: str, reason: str) -> None:
         (tmp_path / "__init__.py").write_text(source)
+        (tmp_path / "planting.py").touch()
         with pytest.raises(NotPossible, match=reason):
+            load(tmp_path)
+
+    def test_a_directory_in_which_nothing_plants_the_faults(self, tmp_path: Path) -> None:
+        (tmp_path / "__init__.py").write_text("FAULTS = {}")
+        with pytest.raises(NotPossible, match=r"has no planting\.py, which plants its faults: copy that of"):
             load(tmp_path)
 
     def test_a_directory_that_cannot_be_copied(self, tmp_path: Path) -> None:
@@ -160,6 +166,16 @@ class TestFaults:
             command_line.main()
         assert ended.value.code == 3
         assert f"{place} cannot be written: File exists" in capsys.readouterr().err
+
+
+def test_frameworks_take_turns_step_by_step() -> None:
+    steps = (Step.TRAIN, Step.DATA, Step.DATA, Step.DATA, Step.TRAIN)
+    frameworks = ("pytorch", "pytorch", "pytorch", "tensorflow", "tensorflow")
+    faults = [
+        replace(FAULT, name=str(number), step=step, framework=framework)
+        for number, (step, framework) in enumerate(zip(steps, frameworks, strict=True))
+    ]
+    assert [fault.name for fault in taking_turns(faults)] == ["1", "3", "2", "0", "4"]
 
 
 class TestParts:

@@ -14,9 +14,10 @@ from conformance.report.writing import ReportNotWritten, require_place, write_te
 from conformance.requests import DataMissing
 from conformance.subjects import framework_named
 from conformance.trial import report
+from conformance.trial.bench import prepared
 from conformance.trial.faults import DIRECTORY, TIMING, Fault, chosen, load
 from conformance.trial.limits import find_limit, with_sizes
-from conformance.trial.running import prepared, run_trial, side_by_side, try_fault
+from conformance.trial.running import run_trial, side_by_side, try_fault
 from conformance.worker import ObservationFailed, WorkerFailed
 
 _MOST_JOBS = 4

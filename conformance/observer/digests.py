@@ -9,6 +9,6 @@ import numpy as np
 
 def batch_digest(inputs: np.ndarray, labels: np.ndarray) -> str:
     """SHA-256 of a batch's bytes: inputs, float32 (n, pixels), then labels, int64 (n,)."""
-    hashed = hashlib.sha256(np.ascontiguousarray(inputs).tobytes())
-    hashed.update(np.ascontiguousarray(labels, dtype=np.int64).tobytes())
+    hashed = hashlib.sha256(np.ascontiguousarray(inputs).data)
+    hashed.update(np.ascontiguousarray(labels, dtype=np.int64).data)
     return hashed.hexdigest()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterable, Mapping
+from io import BufferedIOBase
 from typing import IO, Any
 
 import numpy as np
@@ -120,7 +121,7 @@ def write(stream: IO[bytes], chunks: Iterable[bytes | memoryview]) -> None:
     stream.flush()
 
 
-def read(stream: IO[bytes]) -> tuple[Facts, dict[str, np.ndarray]] | None:
+def read(stream: BufferedIOBase) -> tuple[Facts, dict[str, np.ndarray]] | None:
     """Receive one message; None at the end of the stream.
 
     Raises NotAMessage where something else was sent, or the stream ends in the middle.
@@ -131,11 +132,19 @@ def read(stream: IO[bytes]) -> tuple[Facts, dict[str, np.ndarray]] | None:
     if not start.startswith(MAGIC) or len(start) < len(MAGIC) + 8:
         raise NotAMessage(f"expected a message, found {bytes(start[:60])!r}")
     (length,) = struct.unpack("<Q", start[len(MAGIC) :])
-    body = bytearray()
-    # A piece at a time: what a hostile length asks for is never allocated before it has come.
-    while len(body) < length:
-        piece = stream.read(min(length - len(body), _PIECE))
-        if not piece:
-            raise NotAMessage(f"the stream ended after {len(body)} of {length} bytes")
-        body += piece
+    body = _reserved(length)
+    received = 0
+    while received < length:
+        count = stream.readinto(body[received : received + _PIECE])
+        if not count:
+            raise NotAMessage(f"the stream ended after {received} of {length} bytes")
+        received += count
     return decode(body)
+
+
+def _reserved(length: int) -> memoryview:
+    """Room for as many bytes, of which the system hands out no more than what is filled."""
+    try:
+        return np.empty(length, np.uint8).data
+    except (MemoryError, OverflowError, ValueError) as error:
+        raise NotAMessage(f"a message of {length} bytes, for which there is no memory") from error

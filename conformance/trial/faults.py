@@ -60,6 +60,8 @@ def load(directory: Path = DIRECTORY) -> dict[str, Fault]:
         raise NotPossible(
             f"{directory} holds no faults: run this in a clone of the repository, or name their directory with --faults"
         )
+    if not (directory / "planting.py").is_file():
+        raise NotPossible(f"{directory} has no planting.py, which plants its faults: copy that of tests/faults")
     spec = importlib.util.spec_from_file_location(_PACKAGE, source, submodule_search_locations=[str(directory)])
     assert spec is not None
     assert spec.loader is not None

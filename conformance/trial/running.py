@@ -2,144 +2,35 @@
 
 from __future__ import annotations
 
-import filecmp
 import itertools
 import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
-
-from numpy.typing import NDArray
+from typing import TypeVar
 
 from conformance.checks import Step
 from conformance.collector import Collector
 from conformance.divergence import first_divergence
 from conformance.gate.execution_plan import plan_changes
 from conformance.laboratory import Laboratory
-from conformance.observations import Key, Observation, ObservationUnwritable
-from conformance.options import Options
+from conformance.observations import Key
 from conformance.subjects import FRAMEWORKS, Subject
-from conformance.trial.faults import PLAN, REPEAT, TIMING, Fault, planted, stage
+from conformance.trial.bench import Bench, FaultyCollector, prepared
+from conformance.trial.faults import PLAN, REPEAT, TIMING, Fault, planted
 from conformance.trial.outcome import Control, Row, StepResult, Trial
-from conformance.trial.suite import Part, PartResult, broken_promises, carry_out, parts, suite_options
+from conformance.trial.suite import Part, PartResult, broken_promises, carry_out, parts
 from conformance.trial.timing import slower
-from conformance.worker import ObservationFailed, WorkerFailed, end_all_workers, stage_code
+from conformance.worker import end_all_workers
 
 Told = Callable[[str], None]
 Done = TypeVar("Done")
-
-
-class CleanCollector(Collector):
-    """Observations of the frameworks as they are; `asked` holds the keys asked for since it was last emptied."""
-
-    def __init__(self, directory: Path, code: Path, options: Options) -> None:
-        super().__init__(directory, code, options.subjects, {workload.name: workload for workload in options.workloads})
-        self.asked: list[Key] = []
-
-    def observe(self, key: Key, tensors: Mapping[str, NDArray[Any]] | None = None) -> Observation:
-        """The observation of the key."""
-        self.asked.append(key)
-        return super().observe(key, tensors)
-
-
-@dataclass(frozen=True)
-class Clean:
-    """What a part gives on the clean framework, and the observations from which it follows."""
-
-    part: Part
-    result: PartResult
-    keys: tuple[Key, ...]
-
-
-class FaultyCollector(Collector):
-    """Observations of the faulty framework by a worker of its own; all others are the clean ones."""
-
-    def __init__(self, directory: Path, bench: Bench, subject: Subject) -> None:
-        workload = bench.options.workloads[0]
-        super().__init__(directory, bench.code, {(subject.framework, "cpu"): subject}, {workload.name: workload})
-        self._framework = subject.framework
-        self._bench = bench
-        self._same: dict[Key, bool] = {}
-
-    def observe(self, key: Key, tensors: Mapping[str, NDArray[Any]] | None = None) -> Observation:
-        """The observation of the key."""
-        if key.framework != self._framework:
-            return self._bench.clean(key)
-        self._bench.go_on()
-        return super().observe(key, tensors)
-
-    def sees_the_same(self, keys: Iterable[Key]) -> bool:
-        """Whether the faulty framework shows what the clean one does under all of the keys that are its own."""
-        own = [key for key in keys if key.framework == self._framework]
-        return bool(own) and all(self._is_same(key) for key in own)
-
-    def _is_same(self, key: Key) -> bool:
-        if key not in self._same:
-            try:
-                self.observe(key)
-            except (ObservationFailed, WorkerFailed, ObservationUnwritable):
-                return False
-            clean = self._bench.collector.directory / key.file_name
-            self._same[key] = clean.exists() and filecmp.cmp(self.directory / key.file_name, clean, shallow=False)
-        return self._same[key]
-
-
-@dataclass
-class Bench:
-    """What all faults of a trial share: the code, the planted faults, what the clean frameworks show and pass."""
-
-    options: Options
-    directory: Path
-    code: Path
-    staged: Path
-    collector: CleanCollector
-    lock: threading.RLock = field(default_factory=threading.RLock)
-    stop: threading.Event = field(default_factory=threading.Event)
-    controls: dict[str, dict[str, Clean]] = field(default_factory=dict)
-
-    def clean(self, key: Key) -> Observation:
-        """A clean observation, made at its first use; the collector serves one thread at a time."""
-        with self.lock:
-            self.go_on()
-            return self.collector.observe(key)
-
-    def go_on(self) -> None:
-        """Raises WorkerFailed once the trial has been stopped, so that no further worker is started."""
-        if self.stop.is_set():
-            raise WorkerFailed("the trial was stopped")
-
-    def control(self, framework: str, part: Part) -> Clean:
-        """What the part gives where nothing is planted, for comparison."""
-        with self.lock:
-            self.go_on()
-            taken = self.controls.setdefault(framework, {})
-            if part.id not in taken:
-                self.collector.asked.clear()
-                result = carry_out(part, Laboratory(self.collector), self.options)
-                taken[part.id] = Clean(part, result, tuple(dict.fromkeys(self.collector.asked)))
-            return taken[part.id]
-
-
-@contextmanager
-def prepared(directory: Path) -> Iterator[Bench]:
-    """The bench for the faults that `directory` declares; its workers and files are gone afterwards."""
-    options = suite_options()
-    with tempfile.TemporaryDirectory(prefix="conformance-trial-") as name:
-        place = Path(name)
-        (place / "clean").mkdir()
-        code = stage_code(place / "code")
-        collector = CleanCollector(place / "clean", code, options)
-        try:
-            yield Bench(options, place, code, stage(directory, place / "planted"), collector)
-        finally:
-            collector.close()
 
 
 def run_trial(faults: Sequence[Fault], directory: Path, jobs: int, tell: Told) -> Trial:
@@ -168,13 +59,24 @@ def side_by_side(
 
     pool = ThreadPoolExecutor(jobs)
     try:
-        return list(pool.map(one, faults))
+        results = {fault.name: pool.submit(one, fault) for fault in taking_turns(faults)}
+        return [results[fault.name].result() for fault in faults]
     except BaseException:
         bench.stop.set()
         end_all_workers()  # or a thread would wait for its answer
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def taking_turns(faults: Sequence[Fault]) -> list[Fault]:
+    """The faults step by step, the frameworks taking turns: what both show without a fault is seen side by side."""
+    counted: Counter[tuple[Step, str]] = Counter()
+    turns: dict[str, tuple[int, int]] = {}
+    for fault in faults:
+        counted[fault.step, fault.framework] += 1
+        turns[fault.name] = (list(Step).index(fault.step), counted[fault.step, fault.framework])
+    return sorted(faults, key=lambda fault: turns[fault.name])
 
 
 def _told(tell: Told, count: int) -> Callable[[Row], None]:
@@ -188,9 +90,9 @@ def _told(tell: Told, count: int) -> Callable[[Row], None]:
 
 def _controls(bench: Bench) -> Iterator[Control]:
     """What the clean frameworks gave in every part that a fault went through."""
-    for framework, taken in sorted(bench.controls.items()):
-        by_step = {step: [clean.result for clean in taken.values() if clean.part.step is step] for step in Step}
-        results = [clean.result for clean in taken.values()]
+    for framework, judged in bench.judged():
+        by_step = {step: [clean.result for clean in judged if clean.part.step is step] for step in Step}
+        results = [clean.result for clean in judged]
         failures = [f"{check.id}: {check.reason}" for result in results for check in result.checks if check.failed]
         absent = dict.fromkeys(result.absent for result in results if result.absent)
         steps = [_step(step, done) for step, done in by_step.items() if done]
