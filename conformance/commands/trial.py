@@ -81,8 +81,11 @@ def _possible() -> Iterator[None]:
 
 
 def _jobs(faults: Sequence[Fault]) -> int:
-    """How many faults to try at a time: one for each core that this process may use, one alone where time counts."""
+    """How many faults to try at a time: one more than the cores that this process may use, for each waits at times.
+
+    One alone where time counts.
+    """
     if any(TIMING in fault.needs for fault in faults):
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, _MOST_JOBS, len(faults))
+    return min(cores + 1, _MOST_JOBS, len(faults))
