@@ -370,6 +370,15 @@ def test_faults_of_ones_own(tmp_path: Path) -> None:
     assert len(told) == 3
 
 
+@pytest.mark.full
+def test_the_fault_that_the_documentation_shows(tmp_path: Path) -> None:
+    documentation = DIRECTORY.parents[1] / "docs" / "trial.md"
+    (source,) = re.findall(r"```python\n(.*?)```", documentation.read_text(encoding="utf-8"), re.DOTALL)
+    shutil.copy(DIRECTORY / "planting.py", tmp_path)
+    (tmp_path / "__init__.py").write_text(source)
+    assert run_trial(list(load(tmp_path).values()), tmp_path, 1, print).passed
+
+
 @pytest.fixture(scope="module")
 def whole() -> Trial:
     return run_trial(TRIED, DIRECTORY, 2, print)
