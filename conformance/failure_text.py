@@ -14,10 +14,12 @@ def failure_text(check: Check, command: str = "") -> str:
     if check.measured is not None and check.allowed is not None:
         times = ratio(check)
         factor = f", {times:.3g} times the allowance" if times is not None and check.allowed else ""
-        lines.append(f"  measured {check.measured:.6g}, allowed {check.allowed:.6g}{factor}")
+        largest = _largest(check)
+        lines.append(f"  measured {check.measured:.6g}{largest}, allowed {check.allowed:.6g}{factor}")
     if check.where is not None:
         place = check.where
-        at = f"  at {place.tensor}{list(place.index) if place.index else ''}"
+        first = "first at" if "largest" in check.details else "at"
+        at = f"  {first} {place.tensor}{list(place.index) if place.index else ''}"
         step = f", training step {place.training_step}" if place.training_step is not None else ""
         values = f": {place.value} against {place.other}" if place.value is not None else ""
         oracle = f", oracle {place.oracle}" if place.oracle is not None else ""
@@ -25,3 +27,11 @@ def failure_text(check: Check, command: str = "") -> str:
     if command:
         lines.append(f"  repeat: {command}")
     return "\n".join(lines)
+
+
+def _largest(check: Check) -> str:
+    """The place of what was measured, where that is not the first one out of its allowance."""
+    largest = check.details.get("largest")
+    if check.where is None or not isinstance(largest, dict) or not largest["index"]:
+        return ""
+    return f" at {list(largest['index'])}" if tuple(largest["index"]) != tuple(check.where.index) else ""

@@ -52,6 +52,7 @@ class Gatherer:
         self._complaints: list[str] = []
         self._baseline = _read_baseline(options.baseline)
         self._run: Run | None = None
+        self._written: Path | None = None
 
     def pytest_sessionstart(self) -> None:
         """Remove an earlier verdict from the report's directory, so that none stands there for this run."""
@@ -101,6 +102,7 @@ class Gatherer:
             except ReportNotWritten as error:
                 self._complaints.append(str(error))
             else:
+                self._written = self._options.report / "report.html"
                 self._keep(self._options.report / OF_A_REPORT, instead=True)
         if self._options.record is not None:
             self._keep(self._options.record)
@@ -124,6 +126,8 @@ class Gatherer:
             console = Console(file=terminalreporter._tw._file, width=terminalreporter._tw.fullwidth)
             terminalreporter.ensure_newline()
             terminal.show(self._run, console)
+        if self._written is not None:
+            terminalreporter.write_line(f"report: {self._written}")
         for complaint in self._complaints:
             terminalreporter.write_line(complaint, red=True)
 

@@ -27,8 +27,10 @@ from conformance.variants import Variant, complete_variant
 from conformance.worker import ObservationFailed, Worker, WorkerFailed
 
 _FRAME = re.compile(r'^ *File "([^"<]+)", line (\d+)', re.MULTILINE)
-_NOT_THE_USERS = re.compile(r"[/\\](observer|site-packages|lib[/\\]python3[^/\\]*|Lib)[/\\]")
-_STAGED = re.compile(r"(?<=[/\\])reference[/\\].*")
+_NOT_THE_USERS = re.compile(
+    r"[/\\]((observer|site-packages|lib[/\\]python3[^/\\]*|Lib)[/\\]|conformance_faults[/\\]planting\.py)"
+)
+_STAGED = re.compile(r"(?<=[/\\])(reference|conformance_faults)[/\\].*")
 
 
 class NotAvailable(Exception):

@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from conformance.cases import Case
 from conformance.checks import Check, Kind, Step, Verdict, Where
 from conformance.contracts import filing
+from conformance.divergence import describe
+from conformance.failure_text import failure_text
 from conformance.judge.comparison import Comparison, broken
 from conformance.observations import Key, Observation
+from conformance.report.summary import facts
 from conformance.variants import complete_variant
 from reference.workloads import MNIST_MLP
 
@@ -76,6 +79,20 @@ def test_a_check_tells_the_case_and_what_the_judge_found() -> None:
         Case(MNIST_MLP, "pytorch"), Step.TRAIN, "losses", Kind.ROUNDING, Comparison(Verdict.ROUNDING, 0.1, 1, where, 1)
     )
     assert (within.where, within.details, within.variant, within.subjects) == (where, {}, "", ("pytorch",))
+
+
+def test_the_text_tells_the_first_place_from_that_of_the_largest_difference() -> None:
+    found = rounded("train/losses", np.array([4, 13, 2, 31], np.float32), oracle(), oracle())
+    assert "  measured 30 at [3], allowed 3, 10 times the allowance\n" in failure_text(found)
+    assert "  first at train/losses[1], training step 2: 13.0 against 3.0" in failure_text(found)
+    shown = dict(facts(describe(found)))
+    assert (shown["difference here"], shown["largest difference"]) == ("10", "30")
+    assert "measured" not in shown
+    alone = rounded("train/losses", np.array([4, 13, 2, 1], np.float32), oracle(), oracle())
+    assert "  measured 10, allowed 3," in failure_text(alone)
+    shown = dict(facts(describe(alone)))
+    assert shown["measured"] == "10"
+    assert "difference here" not in shown
 
 
 def test_a_loss_is_placed_at_its_training_step() -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,15 +24,16 @@ from conformance.ending import NotPossible, WrongUse
 from conformance.laboratory import _availability as availability
 from conformance.laboratory import unobserved
 from conformance.observer.failing import at_step, failed_step
-from conformance.subjects import FRAMEWORKS
+from conformance.subjects import FRAMEWORKS, Subject
 from conformance.trial import report
-from conformance.trial.faults import DIRECTORY, LENGTHY, Fault, chosen, load, stage
+from conformance.trial.faults import DIRECTORY, LENGTHY, Fault, chosen, load, planted, stage
 from conformance.trial.limits import HALVINGS, find_limit, with_sizes
 from conformance.trial.outcome import Control, Row, StepResult, Trial
 from conformance.trial.running import run_trial, taking_turns
 from conformance.trial.suite import parts, suite_options
 from conformance.worker import ObservationFailed, WorkerFailed
 from reference.workloads import MNIST_MLP
+from tests.planted_workers import stop
 
 FAULTS = load()
 TRIED = chosen(FAULTS)
@@ -89,13 +94,15 @@ class TestFaults:
     def test_no_directory(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        with pytest.raises(NotPossible, match="holds no faults: run this in a clone of the repository"):
-            load(tmp_path / "nowhere")
-        monkeypatch.setattr("sys.argv", ["conformance", "trial", "--faults", str(tmp_path)])
+        nowhere = tmp_path / "nowhere"
+        monkeypatch.setattr("sys.argv", ["conformance", "trial", "--faults", str(nowhere)])
         with pytest.raises(SystemExit) as ended:
             command_line.main()
-        assert ended.value.code == 3
-        assert capsys.readouterr().err.count("\n") == 1
+        assert ended.value.code == 2
+        assert capsys.readouterr().err == f"conformance: --faults {nowhere}: there is no such directory\n"
+        monkeypatch.setattr("conformance.trial.faults.DIRECTORY", nowhere)
+        with pytest.raises(NotPossible, match="is not there: run this in a clone of the repository"):
+            load(nowhere)
 
     def test_a_framework_that_cannot_be_observed_without_a_fault(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -115,10 +122,12 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("source", "reason"),
         [
-            ("1 / 0", "ZeroDivisionError"),
+            ("1 / 0", r"ZeroDivisionError: division by zero \(__init__\.py, line 1\)"),
+            ("a = (", r"SyntaxError: '\(' was never closed \(__init__\.py, line 1\)$"),
+            ("", "it has no mapping FAULTS: let its __init__.py import that of its planting.py"),
             ("FAULTS = {}", "declares no faults"),
             ("FAULTS = {'a': 1}", "AttributeError"),
-            ("FAULTS = []", "FAULTS is no mapping from names to faults"),
+            ("FAULTS = []", "it has no mapping FAULTS"),
             ("import sys; sys.exit(0)", "SystemExit: 0"),
             (_DECLARED.format(words="needs=['nonsense']"), "a needs 'nonsense': choose from"),
             (_DECLARED.format(words="needs='native'"), "a needs 'native': put it into a list"),
@@ -126,18 +135,29 @@ class TestFaults:
             (_DECLARED.format(words="name=3"), "a fault is called 3:"),
             (_DECLARED.format(words="size=0"), "a has the size 0: give a number above 0"),
             (_DECLARED.format(words="size='0.1'"), "a has the size '0.1': give a number above 0"),
+            (_DECLARED.format(words="step='modell'"), "a belongs to the step 'modell': choose from imports, data"),
             (_DECLARED.format(words="framework='jax'"), "a is a fault of 'jax', which is no framework"),
         ],
     )
     def test_a_directory_that_is_no_use(self, tmp_path: Path, source: str, reason: str) -> None:
         (tmp_path / "__init__.py").write_text(source)
         (tmp_path / "planting.py").touch()
-        with pytest.raises(NotPossible, match=reason):
+        with pytest.raises(WrongUse, match=reason):
             load(tmp_path)
 
-    def test_a_directory_in_which_nothing_plants_the_faults(self, tmp_path: Path) -> None:
+    def test_a_directory_that_lacks_a_file(self, tmp_path: Path) -> None:
+        with pytest.raises(WrongUse, match=r"it has no __init__\.py, which declares its faults \(docs/trial\.md"):
+            load(tmp_path)
         (tmp_path / "__init__.py").write_text("FAULTS = {}")
-        with pytest.raises(NotPossible, match=r"has no planting\.py, which plants its faults: copy that of"):
+        with pytest.raises(WrongUse, match=r"it has no planting\.py, which plants them: copy that of ours"):
+            load(tmp_path)
+
+    def test_a_wrong_declaration_is_located(self, tmp_path: Path) -> None:
+        shutil.copy(DIRECTORY / "planting.py", tmp_path)
+        (tmp_path / "__init__.py").write_text("from . import mine\nfrom .planting import FAULTS\n")
+        source = "from .planting import fault\n\n\n@fault('torch', 'model', needs='native')\ndef a(torch): ...\n"
+        (tmp_path / "mine.py").write_text(source)
+        with pytest.raises(WrongUse, match=r"a needs 'native': put it into a list \(mine\.py, line 4\)"):
             load(tmp_path)
 
     def test_a_directory_that_cannot_be_copied(self, tmp_path: Path) -> None:
@@ -164,8 +184,13 @@ class TestFaults:
         monkeypatch.setattr("sys.argv", ["conformance", "trial", "--fault", "torch-aborts", "--report", str(place)])
         with pytest.raises(SystemExit) as ended:
             command_line.main()
+        assert ended.value.code == 2
+        assert f"--report {place}: a file is there already, give a directory" in capsys.readouterr().err
+        monkeypatch.setattr("sys.argv", [*sys.argv[:-1], str(place / "report")])
+        with pytest.raises(SystemExit) as ended:
+            command_line.main()
         assert ended.value.code == 3
-        assert f"{place} cannot be written: File exists" in capsys.readouterr().err
+        assert f"{place / 'report'} cannot be written: Not a directory" in capsys.readouterr().err
 
 
 def test_frameworks_take_turns_step_by_step() -> None:
@@ -229,6 +254,25 @@ class TestOutcome:
     def test_verdicts(self, tried: Row, verdict: str) -> None:
         assert tried.verdict == verdict
         assert Trial((tried,), ()).passed == tried.right == (verdict == "caught")
+
+    @pytest.mark.parametrize(
+        ("tried", "why"),
+        [
+            (CAUGHT, ""),
+            (replace(CAUGHT, active=False, imported=False), "the module for which it waits was never imported"),
+            (replace(row(*map(step, Step)), active=False), "what it patches never ran, or made no difference"),
+            (replace(CAUGHT, active=False, by="model/observed[a]"), "it left no mark before this"),
+            (replace(CAUGHT, active=False), "it left no mark: let it call active() or altered()"),
+        ],
+    )
+    def test_why_a_fault_was_not_active(self, tried: Row, why: str) -> None:
+        assert tried.why_inactive == why
+        assert [why in line for line in report.complaints(Trial((tried,), ()))] == [True] * bool(why)
+
+    def test_what_an_interrupt_left_out_fails_the_trial(self) -> None:
+        trial = Trial((CAUGHT,), (), untried=2)
+        assert not trial.passed
+        assert "interrupted: 1 of 3 faults were tried" in report.headline(trial)
 
     def test_a_false_alarm_fails_the_trial(self) -> None:
         control = Control("pytorch", (step(Step.IMPORTS),), ("data/batches: wrong",))
@@ -349,6 +393,42 @@ def torch_elsewhere(torch: Any) -> None:
     active()
     torch.set_default_dtype(torch.float64)
 '''
+
+
+@pytest.mark.parametrize(("module", "found"), [("json", ["active.imported"]), ("wave", [])])
+def test_a_fault_tells_that_its_module_was_imported(tmp_path: Path, module: str, found: list[str]) -> None:
+    (tmp_path / "faults").mkdir()
+    shutil.copy(DIRECTORY / "planting.py", tmp_path / "faults")
+    source = f"from .planting import FAULTS, fault\n\n\n@fault({module!r}, 'model')\ndef a(module): ...\n"
+    (tmp_path / "faults" / "__init__.py").write_text(source)
+    (tmp_path / "marks").mkdir()
+    subject = planted(
+        Subject("pytorch"), FAULT, stage(tmp_path / "faults", tmp_path / "staged"), tmp_path / "marks" / "active"
+    )
+    variables = {**os.environ, **subject.environment, "CONFORMANCE_FAULT": "a"}
+    subprocess.run([sys.executable, "-c", "import json"], env=variables, check=True)
+    assert [path.name for path in (tmp_path / "marks").iterdir()] == found
+
+
+@pytest.mark.full
+@pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
+def test_an_interrupted_trial_reports_what_was_tried(tmp_path: Path) -> None:
+    faults = ["--fault=torch-aborts", "--fault=keras-is-killed"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "conformance", "trial", *faults, "--report", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as run:
+        assert run.stderr is not None
+        assert run.stderr.readline().startswith("  1 of 2  torch-aborts")
+        printed = stop(run, signal.SIGINT)
+    assert run.returncode == 130
+    assert "interrupted: 1 of 2 faults were tried" in printed
+    document = json.loads((tmp_path / "trial.json").read_text())
+    assert [row["name"] for row in document["rows"]] == ["torch-aborts"]
+    assert (document["untried"], document["passed"]) == (1, False)
 
 
 @pytest.mark.full

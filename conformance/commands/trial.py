@@ -24,14 +24,21 @@ _MOST_JOBS = 4
 
 
 def trial(names: Sequence[str], frameworks: str, directory: Path | None, target: Path) -> int:
-    """Try the faults of these names, or all but the lengthy ones; returns the exit status."""
+    """Try the faults of these names, or all but the lengthy ones; returns the exit status.
+
+    An interrupt is raised again once there is a report of what had been tried before.
+    """
     directory = directory or DIRECTORY
     faults = chosen(load(directory), names, _frameworks(frameworks))
     with _possible():
-        require_place(target)
+        _require_place(target)
         found = run_trial(faults, directory, _jobs(faults), _tell)
-        report.show(found, _wide_console())
-        report.write(target, found)
+        if found.rows:
+            report.show(found, _wide_console())
+            report.write(target, found)
+            _tell(f"report: {target / 'trial.html'}")
+    if found.untried:
+        raise KeyboardInterrupt
     return 0 if found.passed else 1
 
 
@@ -40,7 +47,7 @@ def limits(names: Sequence[str], frameworks: str, directory: Path | None, target
     directory = directory or DIRECTORY
     faults = with_sizes(chosen(load(directory), names, _frameworks(frameworks)))
     with _possible(), prepared(directory) as bench:
-        require_place(target)
+        _require_place(target)
         found = side_by_side(
             bench,
             faults,
@@ -58,6 +65,13 @@ def _frameworks(text: str) -> tuple[str, ...]:
         return tuple(framework_named(name) for name in text.split(",") if name.strip())
     except ValueError as error:
         raise WrongUse(str(error)) from error
+
+
+def _require_place(target: Path) -> None:
+    """Raises WrongUse where a file is in the way of the report, ReportNotWritten where the disk is."""
+    if target.exists() and not target.is_dir():
+        raise WrongUse(f"--report {target}: a file is there already, give a directory")
+    require_place(target)
 
 
 def _tell(line: str) -> None:

@@ -83,5 +83,5 @@ def write_text(path: Path, text: str) -> None:
 def _not_written(path: Path, error: OSError) -> ReportNotWritten:
     return ReportNotWritten(
         f"{path} cannot be written: {error.strerror or error}: "
-        "free some space there or name another directory with --report"
+        "make room for it, or name another directory with --report"
     )

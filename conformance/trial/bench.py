@@ -121,6 +121,7 @@ class Bench:
             if part.id not in taken:
                 self.collector.asked.keys.clear()
                 result = carry_out(part, Laboratory(self.collector), self.options)
+                self.go_on()  # or what an interrupt made of it would stand for the clean framework
                 taken[part.id] = Clean(part, result, tuple(dict.fromkeys(self.collector.asked.keys)))
             return taken[part.id]
 

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import sys
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -54,14 +55,20 @@ class Fault:
 
 
 def load(directory: Path = DIRECTORY) -> dict[str, Fault]:
-    """The faults that a directory declares in the `FAULTS` of its package. Raises NotPossible where it has none."""
+    """The faults that a directory declares in the `FAULTS` of its package.
+
+    Raises NotPossible where ours are not there, WrongUse, naming the remedy, for a directory that is no use.
+    """
+    if not directory.is_dir():
+        if directory == DIRECTORY:
+            raise NotPossible(
+                f"{directory} is not there: run this in a clone of the repository, or name other faults with --faults"
+            )
+        raise WrongUse(f"--faults {directory}: there is no such directory")
+    for name, does in (("__init__.py", "declares its faults"), ("planting.py", "plants them: copy that of ours")):
+        if not (directory / name).is_file():
+            raise WrongUse(f"--faults {directory}: it has no {name}, which {does} (docs/trial.md shows how)")
     source = directory / "__init__.py"
-    if not source.is_file():
-        raise NotPossible(
-            f"{directory} holds no faults: run this in a clone of the repository, or name their directory with --faults"
-        )
-    if not (directory / "planting.py").is_file():
-        raise NotPossible(f"{directory} has no planting.py, which plants its faults: copy that of tests/faults")
     spec = importlib.util.spec_from_file_location(_PACKAGE, source, submodule_search_locations=[str(directory)])
     assert spec is not None
     assert spec.loader is not None
@@ -71,14 +78,29 @@ def load(directory: Path = DIRECTORY) -> dict[str, Fault]:
     sys.modules[_PACKAGE] = package
     try:
         spec.loader.exec_module(package)
-        if not isinstance(package.FAULTS, Mapping):
-            raise TypeError("FAULTS is no mapping from names to faults")
+        if not isinstance(getattr(package, "FAULTS", None), Mapping):
+            raise TypeError("it has no mapping FAULTS: let its __init__.py import that of its planting.py")
         faults = {fault.name: _fault(fault) for fault in package.FAULTS.values()}
     except (Exception, SystemExit) as error:
-        raise NotPossible(f"{directory} cannot be read as faults: {type(error).__name__}: {error}") from error
+        reason = f"{type(error).__name__}: {error}{_line(error, directory)}"
+        raise WrongUse(f"--faults {directory} cannot be read as faults: {reason}") from error
     if not faults:
-        raise NotPossible(f"{directory} declares no faults")
+        raise WrongUse(
+            f"--faults {directory} declares no faults: decorate a function with fault(...) of its planting.py"
+        )
     return faults
+
+
+def _line(error: BaseException, directory: Path) -> str:
+    """Where in the directory's own files an exception arose; empty where in none, or where its text says so."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_in(frame.filename, directory)]
+    places = [f"{Path(frame.filename).name}, line {frame.lineno}" for frame in frames]
+    places = [place for place in places if not place.startswith("planting.py")]
+    return f" ({places[-1]})" if places and not isinstance(error, SyntaxError) else ""
+
+
+def _is_in(file: str, directory: Path) -> bool:
+    return Path(file).resolve().parent == directory.resolve()
 
 
 def _fault(declared: object) -> Fault:
@@ -96,6 +118,8 @@ def _fault(declared: object) -> Fault:
     unknown = {*values["needs"]} - NEEDS
     if unknown:
         raise ValueError(f"{values['name']} needs {min(unknown)!r}: choose from {', '.join(sorted(NEEDS))}")
+    if values["step"] not in list(Step):
+        raise ValueError(f"{values['name']} belongs to the step {values['step']!r}: choose from {', '.join(Step)}")
     return Fault(**{**values, "step": Step(values["step"]), "needs": tuple(values["needs"])})
 
 

@@ -27,7 +27,7 @@ class Row:
     """The trial of one fault: the steps in their order, up to the first that caught it.
 
     `by` and `reason` are the first check that failed and what it says. `active` tells whether the fault has
-    left its mark.
+    left its mark, `imported` whether the module was imported for which it waits.
     """
 
     fault: Fault
@@ -37,6 +37,7 @@ class Row:
     reason: str = ""
     absent: tuple[str, ...] = ()
     seconds: float = 0.0
+    imported: bool = True
 
     @property
     def caught_at(self) -> Step | None:
@@ -74,6 +75,19 @@ class Row:
             return "not observed"
         return "caught" if self.right else f"named {self.caught_at}"
 
+    @property
+    def why_inactive(self) -> str:
+        """What is known of why the fault left no mark; empty where it did."""
+        if self.active:
+            return ""
+        if not self.imported:
+            return "the module for which it waits was never imported"
+        if self.caught_at is None:
+            return "what it patches never ran, or made no difference"
+        if self.by.partition("[")[0].endswith("/observed"):
+            return "it left no mark before this"
+        return "it left no mark: let it call active() or altered()"
+
 
 @dataclass(frozen=True)
 class Control:
@@ -87,7 +101,10 @@ class Control:
 
 @dataclass(frozen=True)
 class Trial:
-    """All rows, with the control of each framework that they touch and the versions observed."""
+    """All rows, with the control of each framework that they touch and the versions observed.
+
+    `untried` counts the faults that an interrupt left out.
+    """
 
     rows: tuple[Row, ...]
     controls: tuple[Control, ...]
@@ -95,6 +112,7 @@ class Trial:
     started: str = ""
     seconds: float = 0.0
     jobs: int = 1
+    untried: int = 0
 
     @property
     def caught(self) -> int:
@@ -108,8 +126,9 @@ class Trial:
 
     @property
     def passed(self) -> bool:
-        """Whether every fault was caught where it is, and no clean run accused."""
-        return self.right == len(self.rows) and not any(control.failures for control in self.controls)
+        """Whether every fault was tried and caught where it is, and no clean run accused."""
+        accused = any(control.failures for control in self.controls)
+        return not self.untried and self.right == len(self.rows) and not accused
 
     def to_json(self) -> str:
         """The trial as trial.json."""
@@ -121,6 +140,7 @@ class Trial:
             "jobs": self.jobs,
             "versions": dict(self.versions),
             "faults": len(self.rows),
+            "untried": self.untried,
             "caught": self.caught,
             "right": self.right,
             "controls": [asdict(control) for control in self.controls],

@@ -39,6 +39,8 @@ def headline(trial: Trial) -> list[str]:
         f"caught {share(trial.caught, rows)}, first step named right {share(trial.right, rows)}, "
         f"{duration_text(trial.seconds)} with {trial.jobs} at a time"
     ]
+    if trial.untried:
+        lines.append(f"interrupted: {len(rows)} of {len(rows) + trial.untried} faults were tried")
     for control in trial.controls:
         checks = sum(result.checks for result in control.steps)
         accused = f"{len(control.failures)} false alarms" if control.failures else "no false alarm"
@@ -51,6 +53,7 @@ def complaints(trial: Trial) -> list[str]:
     alarms = [f"false alarm: {line}" for control in trial.controls for line in control.failures]
     wrong = [
         f"{row.fault.name}: {row.verdict}, to be caught at {row.fault.step}"
+        + (f"; {row.why_inactive}" if row.why_inactive else "")
         + (f" ({row.by}: {row.reason})" if row.by else "")
         + "".join(f"; {line}" for line in row.short)
         for row in trial.rows

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,13 +35,30 @@ Done = TypeVar("Done")
 
 
 def run_trial(faults: Sequence[Fault], directory: Path, jobs: int, tell: Told) -> Trial:
-    """Try all faults, which `directory` declares, `jobs` at a time; `tell` is given a line for each that is done."""
+    """Try all faults, which `directory` declares, `jobs` at a time; `tell` is given a line for each that is done.
+
+    An interrupt ends it with what has been found so far.
+    """
     started, clock = datetime.now(UTC), time.monotonic()
-    with prepared(directory) as bench:
-        rows = side_by_side(bench, faults, lambda fault: try_fault(bench, fault), jobs, _told(tell, len(faults)))
+    told = _told(tell, len(faults))
+    done: dict[str, Row] = {}
+    versions: dict[str, str] = {}
+
+    def on_done(row: Row) -> None:
+        done[row.fault.name] = row
+        told(row)
+
+    with prepared(directory) as bench, suppress(KeyboardInterrupt):
+        side_by_side(bench, faults, lambda fault: try_fault(bench, fault), jobs, on_done)
         versions = _versions(bench, {fault.framework for fault in faults})
     return Trial(
-        tuple(rows), tuple(_controls(bench)), versions, started.isoformat(timespec="seconds"), _since(clock), jobs
+        rows=tuple(done[fault.name] for fault in faults if fault.name in done),
+        controls=tuple(_controls(bench)),
+        versions=versions,
+        started=started.isoformat(timespec="seconds"),
+        seconds=_since(clock),
+        jobs=jobs,
+        untried=len(faults) - len(done),
     )
 
 
@@ -117,7 +135,8 @@ def try_fault(bench: Bench, fault: Fault) -> Row:
             row = _by_plan(bench, row, collector)
         if row.caught_at is None and TIMING in fault.needs:
             row = _by_timing(bench, row, subject)
-        return replace(row, active=mark.exists(), seconds=_since(clock))
+        imported = mark.with_name(f"{mark.name}.imported").exists()
+        return replace(row, active=mark.exists(), imported=imported, seconds=_since(clock))
     finally:
         collector.close()
         shutil.rmtree(directory)

@@ -23,6 +23,9 @@ Put = Callable[[Callable[..., Any]], None]
 NAME, SIZE, MARK = "CONFORMANCE_FAULT", "CONFORMANCE_FAULT_SIZE", "CONFORMANCE_FAULT_MARK"
 """Variables of the worker: the fault to plant, its size, and the file in which it leaves its mark."""
 
+IMPORTED = ".imported"
+"""Ends the name of another file, which tells that the module has been imported for which the fault waited."""
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -62,6 +65,8 @@ def fault(
 
     def declare(plant: Callable[..., None]) -> Callable[..., None]:
         name = plant.__name__.replace("_", "-")
+        if isinstance(needs, str):
+            raise TypeError(f"{name} needs {needs!r}: put it into a list")
         framework = "pytorch" if module.startswith("torch") else "tensorflow"
         if name in FAULTS:
             raise ValueError(f"two faults are called {name}")
@@ -95,10 +100,15 @@ _marked = False
 def active() -> None:
     """Leave the mark that says: the fault has changed something here."""
     global _marked
-    if not _marked and MARK in os.environ:
+    if not _marked:
         _marked = True
-        with open(os.environ[MARK], "a", encoding="utf-8") as marks:
-            marks.write(f"{os.environ[NAME]} in process {os.getpid()}\n")
+        _note("active", "")
+
+
+def _note(what: str, ending: str) -> None:
+    if MARK in os.environ:
+        with open(os.environ[MARK] + ending, "a", encoding="utf-8") as marks:
+            marks.write(f"{os.environ[NAME]} {what} in process {os.getpid()}\n")
 
 
 def altered(before: Any, after: Any) -> Any:
@@ -139,6 +149,7 @@ class _Hook(importlib.abc.MetaPathFinder):
         def exec_module(module: ModuleType) -> None:
             sys.meta_path.remove(self)  # only now: some look for a module without importing it
             execute(module)
+            _note("waited for", IMPORTED)
             self._planted.plant(module, *self._sizes)
 
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]
