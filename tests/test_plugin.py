@@ -370,7 +370,9 @@ def test_a_report_can_be_drawn_again_from_its_own_directory(suite: Suite) -> Non
     report = suite.path / "report"
     (report / "observations").mkdir(parents=True)
     (report / "observations" / "of.an.earlier.run.safetensors").write_bytes(b"")
-    suite.run("--framework", "pytorch", "--report", "report").assert_outcomes(passed=1)
+    run = suite.run("--framework", "pytorch", "--report", "report")
+    run.assert_outcomes(passed=1)
+    run.stdout.fnmatch_lines([f"report: {Path('*report', 'report.html')}"])
     assert [path.name for path in (report / "observations").iterdir()] == [
         "mnist_mlp.numpy.imports.default.0.cpu.safetensors"
     ]
