@@ -16,7 +16,7 @@ from conformance.catalogue.cases import EntryCase
 from conformance.catalogue.divergences import contract
 from conformance.catalogue.expected import Expected, expected, in_layout_of, tensors
 from conformance.checks import Check, Kind, Verdict, Where
-from conformance.contracts.filing import exactly, file, holds
+from conformance.contracts.filing import exactly, file, holds, statistical
 from conformance.judge import exact, rounding
 from conformance.judge.comparison import Comparison, broken, number
 from conformance.observations import Observation
@@ -155,15 +155,7 @@ def _sampled(case: EntryCase, observed: Observation) -> Iterator[Check]:
     words = case.entry.settings["law"]
     samples = {name: array for name, array in tensors(case, INFERENCE, observed).items() if name.startswith("output")}
     for result in laws.judged(words[case.framework] if isinstance(words, Mapping) else words, samples):
-        comparison = Comparison(
-            verdict=Verdict.IDENTICAL if result.holds else Verdict.BREAK,
-            measured=result.p,
-            allowed=result.allowed,
-            where=Where(result.name),
-            elements=result.elements,
-            reason=result.reason,
-        )
-        yield file(case, case.step, _name(case, "law", result.name), Kind.STATISTICAL, comparison, law=result.law)
+        yield statistical(case, case.step, _name(case, "law", result.name), result, result.name, law=result.law)
 
 
 def fault(case: EntryCase, oracle: Observation | None, *sides: Observation) -> Check | None:
@@ -193,31 +185,33 @@ def compared(
     case: EntryCase, mode: str, name: str, value: NDArray[Any] | None, other: NDArray[Any], wanted: Expected
 ) -> Check:
     """The check of one tensor against the oracle's or another side's."""
-    contract_name = _name(case, mode, name)
+    kind = wanted.kind if wanted.values.dtype.kind == "f" else Kind.EXACT
+    return file(case, case.step, _name(case, mode, name), kind, _comparison(name, value, other, wanted))
+
+
+def _comparison(name: str, value: NDArray[Any] | None, other: NDArray[Any], wanted: Expected) -> Comparison:
     if value is None:
-        return file(case, case.step, contract_name, wanted.kind, broken(name, "was not observed"))
-    if wanted.values.dtype.kind != "f":
-        for array in (value, other):
-            if np.asarray(array).dtype.kind not in "biu":
-                reason = f"dtype {array.dtype} where whole numbers or truth values are expected"
-                return file(case, case.step, contract_name, Kind.EXACT, broken(name, reason))
+        return broken(name, "was not observed")
+    right = wanted.values
+    real = right.dtype.kind == "f"
+    kinds, words = ("f", "floating-point numbers") if real else ("biu", "whole numbers or truth values")
+    for array in (value, other):
+        if array.dtype.kind not in kinds:
+            return broken(name, f"dtype {array.dtype} where {words} are expected")
+        if array.shape != right.shape:
+            return broken(name, f"shape {array.shape} where {right.shape} is expected")
+    if not real:
         # Frameworks count in integers of different widths, which the check of the dtypes compares.
-        wide = [np.asarray(array).astype(np.int64) for array in (value, other)]
-        return file(case, case.step, contract_name, Kind.EXACT, exact.compare(name, *wide))
-    if value.shape != wanted.values.shape or other.shape != wanted.values.shape:
-        shapes = f"shape {value.shape} where {wanted.values.shape} is expected"
-        return file(case, case.step, contract_name, wanted.kind, broken(name, shapes))
-    special = ~np.isfinite(wanted.values)
-    sides = [np.asarray(array, np.float64) for array in (value, other)]
-    if special.any() and not all(np.array_equal(a[special], wanted.values[special], True) for a in sides):
-        index = tuple(int(i) for i in np.argwhere(special)[0])
-        where = Where(name, index, value=number(value[index]), other=number(other[index]))
-        return file(
-            case, case.step, contract_name, wanted.kind, broken(name, "the oracle is not finite here", where=where)
-        )
-    value, other, exactly_so = (np.where(special, 0.0, array) for array in (*sides, wanted.values))
-    comparison = rounding.compare_pair(name, value, other, exactly_so, np.where(special, 0.0, wanted.allowed))
-    return file(case, case.step, contract_name, wanted.kind, comparison)
+        return exact.compare(name, value.astype(np.int64), other.astype(np.int64))
+    special = ~np.isfinite(right)
+    for array in (value, other):
+        wrong = special & ~((array == right) | (np.isnan(array) & np.isnan(right)))
+        if wrong.any():
+            index = tuple(int(i) for i in np.argwhere(wrong)[0])
+            where = Where(name, index, value=number(value[index]), other=number(other[index]))
+            return broken(name, "the oracle is not finite here", where=where)
+    value, other, right, allowed = (np.where(special, 0.0, array) for array in (value, other, right, wanted.allowed))
+    return rounding.compare_pair(name, value, other, right, allowed)
 
 
 def _diverging(
