@@ -25,6 +25,7 @@ from reference.catalogue import family, find
 from reference.catalogue.drawing import Draw, normal
 from reference.catalogue.entries import INFERENCE, Entry, Family, Form, MalformedEntry
 from reference.catalogue.varying import BATCHES, Vary
+from tests.catalogue_observations import TWO_MODES, in_own_names
 
 EDGES = ((0.0,), (-np.inf,), (3e38, -3e38))
 SUMMED = Entry(
@@ -102,13 +103,8 @@ class Run:
         drawn = drawn_examples(replace(FAMILY, entries=(entry,)))
         self.drawn = Observation(Key("catalogue", "oracle", "drawing", "made-up"), {}, drawn)
         self.oracle = formulas(drawn, entry, monkeypatch)
-        with np.errstate(over="ignore"):
-            self.tensors: Arrays = {
-                name: array.astype(np.float32)
-                for name, array in self.oracle.tensors.items()
-                if not {"deviation", "exact"} & set(name.split("/"))
-            }
-        told: dict[str, Any] = {"modes": {"inference": {"constant": []}}}
+        self.tensors = in_own_names("pytorch", entry, self.oracle.tensors)
+        told: dict[str, Any] = {"modes": {mode: {"constant": []} for mode in entry.modes}}
         self.facts = {"examples": dict.fromkeys(self.oracle.facts["entries"][entry.name]["examples"], told)}
 
     def checks(self, **changes: Any) -> dict[str, Check]:
@@ -198,3 +194,80 @@ def test_without_hypothesis_the_examples_are_told_as_not_run(monkeypatch: pytest
     case = entry_case(family("activations"), find("activations", "tanh"), "pytorch")
     with pytest.raises(NotAvailable, match=r"hypothesis.*install framework-conformance\[test\]"):
         Laboratory(cast("Any", None)).drawn(case, "activations")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shown"), [(1.001, 1.1, "008"), (1.1, 1.001, "004"), (1.1, np.nan, "008"), (np.nan, 1.1, "004")]
+)
+def test_of_several_examples_the_one_that_fares_worst_is_shown(
+    first: float, second: float, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(monkeypatch)
+    for number, factor in (("004", first), ("008", second)):
+        run.tensors[f"Summed/{number}/inference/output"] *= np.float32(factor)
+    assert f"(example {shown}: " in run.checks()["catalogue/Summed/examples/output"].reason
+
+
+@pytest.mark.parametrize(("first", "second", "shown"), [(1, 3, "008"), (3, 1, "004"), (2, 2, "004"), (0, 2, "008")])
+def test_of_whole_numbers_the_example_that_is_farthest_off_is_shown(
+    first: int, second: int, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(monkeypatch, replace(SUMMED, oracle=lambda a, x, y: np.argsort(x.value, axis=0), gradients=()))
+    for number, more in (("004", first), ("008", second)):
+        run.tensors[f"Summed/{number}/inference/output"] += more
+    check = run.checks()["catalogue/Summed/examples/output"]
+    assert (check.kind, check.measured) == (Kind.EXACT, max(first, second))
+    assert f"(example {shown}: " in check.reason
+
+
+def test_every_mode_is_judged_in_the_names_and_layouts_of_the_framework(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(monkeypatch, replace(TWO_MODES, vary=BATCHES))
+    checks = run.checks()
+    assert not any(check.failed for check in checks.values())
+    names = {"output", "gradient/input/x", "gradient/weight/weight"}
+    assert set(checks) == {
+        f"catalogue/Scaled/{place}/{name}" for place in ("examples", "examples/training") for name in names
+    }
+    assert {check.kind for check in checks.values()} == {Kind.ROUNDING}
+    run.tensors["Scaled/001/training/output"] *= np.float32(1.001)
+    assert [name for name, check in run.checks().items() if check.failed] == [
+        "catalogue/Scaled/examples/training/output"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("exact", "places", "fails"), [(False, 2.5, False), (False, 3.5, True), (True, 1, True), (True, 0, False)]
+)
+def test_three_places_of_the_largest_number_are_allowed_even_of_steps_without_error(
+    exact: bool, places: float, fails: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(monkeypatch, replace(SUMMED, oracle=lambda a, x, y: x, gradients=("x",), exact=exact))
+    output = run.tensors["Summed/003/inference/output"]
+    assert (np.abs(output) == np.float32(3e38)).any()
+    output -= np.float32(places) * np.spacing(np.abs(output).max())
+    output[0] += np.float32(2.0**-127)
+    assert run.checks()["catalogue/Summed/examples/output"].failed is fails
+
+
+def test_the_oracle_may_be_what_could_not_be_observed(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(monkeypatch)
+    error = {"kind": "ArithmeticError", "message": "two rows", "traceback": ""}
+    run.oracle.facts["entries"]["Summed"]["examples"]["004"] = {"error": error}
+    checks = run.checks()
+    assert [name for name, check in checks.items() if check.failed] == ["catalogue/Summed/observed/examples"]
+    assert "oracle raised ArithmeticError" in checks["catalogue/Summed/observed/examples"].reason
+    run.oracle.facts["entries"]["Summed"] = {"error": error}
+    assert list(run.checks()) == ["catalogue/Summed/observed"]
+
+
+@pytest.mark.parametrize(("tens", "cut"), [(0, False), (2, False), (3, True)])
+def test_inputs_are_shown_up_to_300_characters(tens: int, cut: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(monkeypatch)
+    run.tensors["Summed/004/inference/output"] *= np.float32(1.001)
+    x = [10] * tens + [1] * (95 - tens)
+    told = f"x = {x}, y = [2]"
+    assert len(told) == 298 + tens
+    shown = {"Summed/004/input/x": np.array(x), "Summed/004/input/y": np.array([2])}
+    run.drawn = replace(run.drawn, tensors=shown)
+    reason = run.checks()["catalogue/Summed/examples/output"].reason
+    assert reason.endswith(f"(example 004: {told[:300]} ...)" if cut else f"(example 004: {told})")

@@ -35,7 +35,7 @@ def checks(case: EntryCase, observed: Observation, oracle: Observation, drawn: O
     worst: dict[str, Check] = {}
     for number in inputs:
         absent = {"absent": f"what it makes of {number}"}
-        nothing = Observation(observed.key, {"entries": {case.entry.name: absent}}, {})
+        nothing = replace(observed, facts={"entries": {case.entry.name: absent}})
         for check in _of_example(case, ours.get(number, nothing), formulas[number]):
             shown = _with_inputs(check, number, inputs[number].tensors)
             before = worst.get(check.contract)
@@ -53,7 +53,7 @@ def _by_example(side: Observation, entry: str) -> dict[str, Observation]:
         if name.startswith(f"{entry}/") and place.isdigit():
             parts.setdefault(place, {})[f"{entry}/{rest}"] = side.tensors[name]
     return {
-        number: Observation(side.key, {"entries": {entry: facts.get(number, {})}}, arrays)
+        number: Observation(side.key, {"entries": {entry: facts.get(number)}}, arrays)
         for number, arrays in sorted(parts.items())
     }
 
