@@ -103,6 +103,6 @@ def failing(checks: Iterable[Check]) -> list[str]:
 
 
 def the(contract: str, checks: Iterable[Check]) -> Check:
-    """The only check of a contract, which is named without what all begin with."""
-    (found,) = (check for check in checks if check.contract == f"catalogue/Scaled/{contract}")
+    """The only check of a contract, named without what all begin with: the family's step, and the entry."""
+    (found,) = (check for check in checks if f"{check.step}/{check.contract}" == f"model/catalogue/Scaled/{contract}")
     return found

@@ -1,4 +1,4 @@
-"""What a fresh process cannot load is the failure of its own entry alone."""
+"""What a fresh process cannot load is the failure of its own entry alone; what it loads must give the same bits."""
 
 from __future__ import annotations
 
@@ -13,13 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance.catalogue.cases import entry_case
-from conformance.checks import Verdict
+from conformance.checks import Check, Kind, Verdict
 from conformance.contracts import catalogue as contracts
-from conformance.observations import Key, Observation
 from conformance.worker import stage_code
-from reference.catalogue.drawing import normal
-from reference.catalogue.entries import Entry, Family, Form
+from tests.catalogue_observations import SCALED, Arrays, case, failing, observed, the
 
 FAMILY = """
 from ..drawing import normal
@@ -86,22 +83,54 @@ def test_an_entry_that_raises_or_dies_while_it_is_loaded_fails_alone(
     assert sorted(failures) == ["dies", "raises"]
 
 
-def test_the_check_of_what_was_not_loaded_says_why() -> None:
-    entry = Entry("Kept", Form("make()"), Form("make()"), {"x": normal(2)}, gradients=(), kind="saving")
-    entry = replace(entry, oracle=lambda a, x: x * 2.0)
-    case = entry_case(Family("made-up", "Made up", "model", (entry,)), entry, "pytorch", partner="")
-    output = np.ones(2, np.float32)
-    mode = {"calls": 20, "different": [], "constant": [], "dtypes": {"output": "float32"}}
-    key = Key("catalogue", "pytorch", "catalogue", "made-up")
+KEPT = replace(SCALED, kind="saving", oracle=None, divergences=())
+ONES = np.ones(2, np.float32)
 
-    def checked(**facts: Any) -> dict[str, Any]:
-        tensors = {"Kept/inference/output": output} | ({} if facts else {"Kept/loaded/output": output})
-        told = {"entries": {"Kept": {"shipped": {}, "modes": {"inference": mode}, **facts}}}
-        found = contracts.entry(case, Observation(key, told, tensors), None)
-        return {check.contract: check for check in found}
 
-    assert checked()["catalogue/Kept/loaded"].verdict is Verdict.IDENTICAL
-    error = {"kind": "OSError", "message": "no such file", "traceback": ""}
-    broken = checked(not_loaded=error)["catalogue/Kept/loaded"]
-    assert broken.verdict is Verdict.BREAK
-    assert "OSError: no such file" in broken.reason
+def checked(saved: Arrays, loaded: Arrays, **facts: Any) -> list[Check]:
+    """The checks of an entry without a formula, of which this was saved and that loaded."""
+    tensors = {f"Scaled/inference/{name}": array for name, array in saved.items()}
+    tensors |= {f"Scaled/loaded/{name}": array for name, array in loaded.items()}
+    told = replace(observed("pytorch", replace(KEPT, oracle=SCALED.oracle), **facts), tensors=tensors)
+    return list(contracts.entry(case("pytorch", entry=KEPT), told, None))
+
+
+@pytest.mark.parametrize(
+    ("saved", "loaded", "failed"),
+    [
+        ({"output": ONES}, {"output": ONES}, []),
+        ({"output": ONES, "gradient/input/x": ONES}, {"output": ONES}, []),
+        ({"output": ONES}, {"output": np.nextafter(ONES, np.float32(2))}, ["loaded/output"]),
+        ({"output": ONES, "output/state": ONES}, {"output": ONES}, ["loaded/output/state"]),
+        ({"output": ONES}, {"output": ONES, "output/state": ONES}, ["loaded/output/state"]),
+        ({"output": ONES}, {}, ["loaded"]),
+    ],
+)
+def test_what_is_loaded_must_give_the_bits_of_what_was_saved(saved: Arrays, loaded: Arrays, failed: list[str]) -> None:
+    checks = checked(saved, loaded)
+    assert failing(checks) == [f"catalogue/Scaled/{name}" for name in failed]
+    names = {f"loaded/{name}" for name in {**loaded, **(saved if loaded else {})} if name.startswith("output")}
+    assert {the(name, checks).kind for name in {"loaded", *names}} == {Kind.EXACT}
+    assert len(checks) == len(names) + len(["loaded", "repeatable"])
+
+
+def test_what_is_wrong_with_what_was_loaded_is_told() -> None:
+    saved = {"output/first": ONES, "output/second": ONES, "output/third": ONES}
+    checks = checked(saved, {"output/first": ONES, "output/second": ONES * 2})
+    good = the("loaded/output/first", checks)
+    assert (good.verdict, good.elements) == (Verdict.IDENTICAL, 2)
+    assert the("loaded/output/second", checks).reason.startswith("output/second: 2 of 2 elements differ")
+    assert the("loaded/output/third", checks).reason == "output/third: was not observed"
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        ({}, ""),
+        ({"not_loaded": {"kind": "OSError", "message": "no such file", "traceback": ""}}, ": OSError: no such file"),
+    ],
+)
+def test_the_check_of_what_was_not_loaded_says_why(facts: dict[str, Any], why: str) -> None:
+    check = the("loaded", checked({"output": ONES}, {}, **facts))
+    assert check.verdict is Verdict.BREAK
+    assert check.reason == f"the saved component was not loaded in a fresh process{why}"

@@ -82,8 +82,8 @@ def test_both_modes_of_a_pair_are_compared_each_with_its_own() -> None:
     ours, theirs = observed("tensorflow", TWO_MODES), observed("pytorch", TWO_MODES)
     assert failing(paired(ours, theirs, TWO_MODES)) == ["catalogue/Scaled/diverges/doubled"]
     assert the("training/dtypes", paired(ours, theirs, TWO_MODES)).elements == 1
-    bad = scaled(theirs, "Scaled/training/output")
-    assert "catalogue/Scaled/training/output" in failing(paired(ours, bad, TWO_MODES))
+    for bad in (scaled(theirs, "Scaled/training/output"), lacking(theirs, "Scaled/training/output")):
+        assert "catalogue/Scaled/training/output" in failing(paired(ours, bad, TWO_MODES))
 
 
 def test_outputs_of_another_dtype_fail_but_not_gradients() -> None:
@@ -138,6 +138,12 @@ def test_a_divergence_without_a_formula_for_its_outputs_is_allowed_nothing() -> 
     same = spoiled(theirs, DOUBLED, ours.tensors[DOUBLED])
     agreeing = the("diverges/doubled", contracts.pair(subject, ours, same, None))
     assert (agreeing.verdict, agreeing.measured) == (Verdict.ROUNDING, 0.0)
+
+
+def test_a_divergence_of_outputs_without_elements_is_of_nothing() -> None:
+    entry = replace(SCALED, oracle=lambda a, x, kernel: np.zeros(0, np.int64), gradients=())
+    check = the("diverges/doubled", paired(observed("tensorflow", entry), observed("pytorch", entry), entry))
+    assert (check.measured, check.allowed, check.elements) == (0.0, 0.0, 0)
 
 
 @pytest.mark.parametrize(("raising", "elements"), [("tensorflow", 0), ("pytorch", 8)])

@@ -224,10 +224,9 @@ def _diverging(
     """How far apart the outputs of a declared divergence are, in the framework that is there to say it is too far."""
     outcomes = [outcome(case, divergence, side) for side in (observed, other)]
     measured, where = apart(*outcomes)
-    partner = replace(case, framework=other.key.framework)
     mode = TRAINING if divergence.training else INFERENCE
     mode = mode if mode in case.entry.modes else case.entry.modes[0]
-    limits = expected(partner, partner.framework, mode, other, oracle)
+    limits = expected(case, case.framework, mode, other, oracle)
     allowed = max((float(e.allowed.max(initial=0.0)) for n, e in limits.items() if n.startswith("output")), default=0.0)
     comparison = Comparison(
         verdict=Verdict.DRIFT if measured > allowed else Verdict.ROUNDING,
