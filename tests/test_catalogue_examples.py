@@ -197,15 +197,32 @@ def test_without_hypothesis_the_examples_are_told_as_not_run(monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "shown"), [(1.001, 1.1, "008"), (1.1, 1.001, "004"), (1.1, np.nan, "008"), (np.nan, 1.1, "004")]
+    ("factors", "shown"),
+    [
+        ({"004": 1.001, "008": 1.1}, "008"),
+        ({"004": 1.1, "008": 1.001}, "004"),
+        ({"004": 1.1, "008": np.nan}, "008"),
+        ({"004": np.nan, "008": 1.1}, "004"),
+        ({"003": 1.00001, "004": 1.1}, "004"),  # of 3e38, but only a few times what is allowed there
+    ],
 )
 def test_of_several_examples_the_one_that_fares_worst_is_shown(
-    first: float, second: float, shown: str, monkeypatch: pytest.MonkeyPatch
+    factors: dict[str, float], shown: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = Run(monkeypatch)
-    for number, factor in (("004", first), ("008", second)):
+    for number, factor in factors.items():
         run.tensors[f"Summed/{number}/inference/output"] *= np.float32(factor)
     assert f"(example {shown}: " in run.checks()["catalogue/Summed/examples/output"].reason
+
+
+def test_of_examples_that_pass_the_one_farthest_off_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(monkeypatch, replace(SUMMED, oracle=lambda a, x, y: x, gradients=("x",)))
+    run.tensors["Summed/001/inference/output"] *= np.float32(-1)
+    output = run.tensors["Summed/004/inference/output"]
+    moved = np.nextafter(output, np.float32(np.inf))
+    run.tensors["Summed/004/inference/output"] = moved
+    check = run.checks()["catalogue/Summed/examples/output"]
+    assert (check.verdict, check.measured) == (Verdict.ROUNDING, np.max(moved.astype(np.float64) - output))
 
 
 @pytest.mark.parametrize(("first", "second", "shown"), [(1, 3, "008"), (3, 1, "004"), (2, 2, "004"), (0, 2, "008")])
