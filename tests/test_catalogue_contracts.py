@@ -209,7 +209,7 @@ def test_random_numbers_must_follow_the_law_of_the_framework(law: Any, framework
     told = observation(framework, {"shipped": {}, "modes": {"inference": mode}}, tensors, entry)
     check, repeatable = contracts.entry(case(framework, entry=entry), told, None)
     assert not repeatable.failed
-    assert (check.contract, check.kind) == ("catalogue/Drawn/law/output", Kind.STATISTICAL)
+    assert (check.step, check.contract, check.kind) == ("model", "catalogue/Drawn/law/output", Kind.STATISTICAL)
     assert check.verdict is (Verdict.IDENTICAL if holds else Verdict.BREAK)
     (result,) = laws.judged(law[framework] if law is BY_FRAMEWORK else law, {"output": UNIFORM})
     assert (check.measured, check.allowed, check.reason) == (result.p, result.allowed, result.reason)
