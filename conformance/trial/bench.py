@@ -39,7 +39,7 @@ class CleanCollector(Collector):
     def __init__(self, directory: Path, code: Path, options: Options) -> None:
         super().__init__(directory, code, options.subjects, {workload.name: workload for workload in options.workloads})
         self.asked = _Asked()
-        self._alone = {framework: threading.RLock() for framework, _ in options.subjects}
+        self._alone = {framework: threading.Lock() for framework, _ in options.subjects}
 
     def observe(self, key: Key, tensors: Mapping[str, NDArray[Any]] | None = None) -> Observation:
         """The observation of the key."""
