@@ -67,6 +67,7 @@ def test_torch_brings_the_torchvision_that_fits() -> None:
         ("keras==3.15", "keras runs on one and holds none"),
         ("pytorch==2.15", "called torch"),
         ("torch==", "no requirement"),
+        ("torch=2.15.0", r"^'torch=2.15.0' is no requirement: write torch==2.15.0$"),
         ("torch==2.15.0 @@", "no requirement"),
         ("requirements.txt", "there is no file requirements.txt"),
         ("some/where", "there is no file some/where"),
