@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from conformance.checks import Check, Kind, Step, Verdict
@@ -35,7 +35,8 @@ _FRAMEWORKS = ("tensorflow", "pytorch", "numpy")
 class Divergence:
     """A failing check as it is shown: place, both values, the oracle's, allowance, how to repeat it.
 
-    `ratio` is measured/allowed, infinite where nothing is allowed; `training_step` counts from 1.
+    `ratio` is measured/allowed, infinite where nothing is allowed; `training_step` counts from 1; `measured_at` is the
+    index of what was measured, where that is another one than the first out of its allowance.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Divergence:
     ratio: float | None
     reason: str
     command: str
+    measured_at: tuple[int, ...] = ()
 
 
 def ratio(check: Check) -> float | None:
@@ -98,6 +100,15 @@ def repeated_by(check: Check, line: str) -> Check:
     return replace(check, details={**check.details, "command": line}) if check.failed else check
 
 
+def measured_at(check: Check) -> tuple[int, ...]:
+    """The index of what was measured, the largest in proportion to its allowance; empty where it is the place shown."""
+    largest = check.details.get("largest")
+    if check.where is None or not isinstance(largest, Mapping):
+        return ()
+    index = tuple(largest["index"])
+    return index if index != tuple(check.where.index) else ()
+
+
 def describe(check: Check) -> Divergence:
     """The check as a divergence."""
     where = check.where
@@ -118,6 +129,7 @@ def describe(check: Check) -> Divergence:
         ratio=ratio(check),
         reason=check.reason,
         command=command(check),
+        measured_at=measured_at(check),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conformance.checks import Check
-from conformance.divergence import ratio
+from conformance.divergence import measured_at, ratio
 
 
 def failure_text(check: Check, command: str = "") -> str:
@@ -14,11 +14,11 @@ def failure_text(check: Check, command: str = "") -> str:
     if check.measured is not None and check.allowed is not None:
         times = ratio(check)
         factor = f", {times:.3g} times the allowance" if times is not None and check.allowed else ""
-        largest = _largest(check)
-        lines.append(f"  measured {check.measured:.6g}{largest}, allowed {check.allowed:.6g}{factor}")
+        at = f" at {list(measured_at(check))}" if measured_at(check) else ""
+        lines.append(f"  measured {check.measured:.6g}{at}, allowed {check.allowed:.6g}{factor}")
     if check.where is not None:
         place = check.where
-        first = "first at" if "largest" in check.details else "at"
+        first = "first at" if measured_at(check) else "at"
         at = f"  {first} {place.tensor}{list(place.index) if place.index else ''}"
         step = f", training step {place.training_step}" if place.training_step is not None else ""
         values = f": {place.value} against {place.other}" if place.value is not None else ""
@@ -27,11 +27,3 @@ def failure_text(check: Check, command: str = "") -> str:
     if command:
         lines.append(f"  repeat: {command}")
     return "\n".join(lines)
-
-
-def _largest(check: Check) -> str:
-    """The place of what was measured, where that is not the first one out of its allowance."""
-    largest = check.details.get("largest")
-    if check.where is None or not isinstance(largest, dict) or not largest["index"]:
-        return ""
-    return f" at {list(largest['index'])}" if tuple(largest["index"]) != tuple(check.where.index) else ""

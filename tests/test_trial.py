@@ -23,17 +23,19 @@ from conformance.commands import trial as trial_command
 from conformance.ending import NotPossible, WrongUse
 from conformance.laboratory import _availability as availability
 from conformance.laboratory import unobserved
+from conformance.observations import Key
 from conformance.observer.failing import at_step, failed_step
 from conformance.subjects import FRAMEWORKS, Subject
 from conformance.trial import report
-from conformance.trial.faults import DIRECTORY, LENGTHY, Fault, chosen, load, planted, stage
+from conformance.trial.bench import prepared
+from conformance.trial.faults import DIRECTORY, LENGTHY, Fault, chosen, load, planted, stage, was_imported
 from conformance.trial.limits import HALVINGS, find_limit, with_sizes
 from conformance.trial.outcome import Control, Row, StepResult, Trial
-from conformance.trial.running import run_trial, taking_turns
+from conformance.trial.running import run_trial, side_by_side, taking_turns
 from conformance.trial.suite import parts, suite_options
 from conformance.worker import ObservationFailed, WorkerFailed
 from reference.workloads import MNIST_MLP
-from tests.planted_workers import stop
+from tests.planted_workers import PATIENCE_SECONDS, stop
 
 FAULTS = load()
 TRIED = chosen(FAULTS)
@@ -105,16 +107,19 @@ class TestFaults:
             load(nowhere)
 
     def test_a_framework_that_cannot_be_observed_without_a_fault(
-        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         def fails(*words: object) -> None:
             raise WorkerFailed("pytorch: no answer to 'start' within 180 s; the worker was ended")
 
         monkeypatch.setattr(trial_command, "run_trial", fails)
-        monkeypatch.setattr("sys.argv", ["conformance", "trial", "--fault", "torch-aborts"])
+        earlier = tmp_path / "trial.json"
+        earlier.touch()
+        monkeypatch.setattr("sys.argv", ["conformance", "trial", "--fault", "torch-aborts", "--report", str(tmp_path)])
         with pytest.raises(SystemExit) as ended:
             command_line.main()
         assert ended.value.code == 3
+        assert not earlier.exists()
         told = capsys.readouterr().err
         assert "a framework without a fault cannot be observed: pytorch: no answer to 'start'" in told
         assert "Traceback" not in told
@@ -201,6 +206,29 @@ def test_frameworks_take_turns_step_by_step() -> None:
         for number, (step, framework) in enumerate(zip(steps, frameworks, strict=True))
     ]
     assert [fault.name for fault in taking_turns(faults)] == ["1", "3", "2", "0", "4"]
+
+
+def test_nothing_is_observed_once_a_trial_has_been_stopped() -> None:
+    with prepared(DIRECTORY) as bench:
+        bench.stop.set()
+        with pytest.raises(WorkerFailed, match="nothing is observed any more"):
+            bench.collector.observe(Key("mnist_mlp", "oracle", "imports"))
+
+
+def test_an_error_ends_a_trial_at_once() -> None:
+    early, late = replace(FAULT, name="early"), replace(FAULT, name="late", step=Step.EVALUATE)
+    stopped: list[bool] = []
+
+    with prepared(DIRECTORY) as bench:
+
+        def do(fault: Fault) -> None:
+            if fault is early:
+                raise ValueError("no")
+            stopped.append(bench.stop.wait(PATIENCE_SECONDS))
+
+        with pytest.raises(ValueError, match="no"):
+            side_by_side(bench, [late, early], do, 1, lambda done: None)
+    assert stopped in ([True], [])
 
 
 class TestParts:
@@ -395,6 +423,13 @@ def torch_elsewhere(torch: Any) -> None:
 '''
 
 
+def test_an_earlier_planting_does_not_tell_whether_the_module_was_imported(tmp_path: Path) -> None:
+    staged = stage(DIRECTORY, tmp_path / "staged")
+    assert not was_imported(staged, tmp_path / "active")
+    (staged / "conformance_faults" / "planting.py").write_text("")
+    assert was_imported(staged, tmp_path / "active")
+
+
 @pytest.mark.parametrize(("module", "found"), [("json", ["active.imported"]), ("wave", [])])
 def test_a_fault_tells_that_its_module_was_imported(tmp_path: Path, module: str, found: list[str]) -> None:
     (tmp_path / "faults").mkdir()
@@ -429,6 +464,8 @@ def test_an_interrupted_trial_reports_what_was_tried(tmp_path: Path) -> None:
     document = json.loads((tmp_path / "trial.json").read_text())
     assert [row["name"] for row in document["rows"]] == ["torch-aborts"]
     assert (document["untried"], document["passed"]) == (1, False)
+    assert {"torch", "torchvision"} <= {*document["versions"]}
+    assert "tensorflow" not in document["versions"]
 
 
 @pytest.mark.full

@@ -32,6 +32,7 @@ def trial(names: Sequence[str], frameworks: str, directory: Path | None, target:
     faults = chosen(load(directory), names, _frameworks(frameworks))
     with _possible():
         _require_place(target)
+        report.remove(target)
         found = run_trial(faults, directory, _jobs(faults), _tell)
         if found.rows:
             report.show(found, _wide_console())

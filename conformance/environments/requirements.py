@@ -65,7 +65,7 @@ def parse(text: str, base: Path) -> Requirement:
     try:
         parsed = Parsed(text)
     except InvalidRequirement as error:
-        single = re.fullmatch(r"([\w.-]+) *= *([\w.*+]+)", text)
+        single = re.fullmatch(r"(?!python\b)([\w.-]+) *= *([\w.*+]+)", text)
         reason = f"write {single[1]}=={single[2]}" if single else mask(str(error).splitlines()[0])
         raise SideError(f"{mask(text)!r} is no requirement: {reason}") from error
     return Requirement(str(parsed), canonicalize_name(parsed.name))

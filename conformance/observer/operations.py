@@ -54,8 +54,10 @@ def perform(operation: str, arguments: dict[str, Any], tensors: messages.Tensors
 @contextmanager
 def _garbage_left_alone() -> Iterator[None]:
     """What an import creates lives on; looking for garbage among it takes a fifth of the import's time."""
+    wanted = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
+        if wanted:
+            gc.enable()

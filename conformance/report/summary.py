@@ -156,30 +156,19 @@ def facts(found: Divergence) -> list[tuple[str, str]]:
     sides = [*map(framework_name, found.subjects), "value", "other"][:2]
     index = f"[{', '.join(map(str, found.index))}]" if found.index else ""
     seen = "oracle" in sides
-    here = _difference_here(found)
+    at = f" at [{', '.join(map(str, found.measured_at))}]" if found.measured_at else ""
     rows = [
         ("tensor", clean(found.tensor) + index),
         ("training step", "" if found.training_step is None else f"{found.training_step:,}"),
         (sides[0], number_text(found.value)),
         (sides[1], number_text(found.other)),
         ("oracle", "" if seen else number_text(found.oracle)),
-        ("difference here", size_text(here)),
-        ("measured" if here is None else "largest difference", size_text(found.measured)),
+        ("measured", size_text(found.measured) + at),
         ("allowed", size_text(found.allowed)),
         ("measured/allowed", ratio_text(found.ratio)),
         ("reason", one_line(found.reason, 1000)),
     ]
     return [(name, value) for name, value in rows if value not in ("", "-")]
-
-
-def _difference_here(found: Divergence) -> float | None:
-    """How far apart the two values shown are, where more was measured at another place of the tensor."""
-    if found.ratio is None or found.measured is None or isinstance(found.value, str) or isinstance(found.other, str):
-        return None
-    if found.value is None or found.other is None:
-        return None
-    here = abs(found.value - found.other)
-    return here if here < found.measured else None
 
 
 def framework_name(framework: str) -> str:

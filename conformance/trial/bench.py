@@ -36,8 +36,9 @@ class CleanCollector(Collector):
     Two frameworks are observed side by side; a worker serves one thread at a time.
     """
 
-    def __init__(self, directory: Path, code: Path, options: Options) -> None:
-        super().__init__(directory, code, options.subjects, {workload.name: workload for workload in options.workloads})
+    def __init__(self, directory: Path, code: Path, options: Options, stop: threading.Event) -> None:
+        workloads = {workload.name: workload for workload in options.workloads}
+        super().__init__(directory, code, options.subjects, workloads, stop=stop)
         self.asked = _Asked()
         self._alone = {framework: threading.Lock() for framework, _ in options.subjects}
 
@@ -62,7 +63,8 @@ class FaultyCollector(Collector):
 
     def __init__(self, directory: Path, bench: Bench, subject: Subject) -> None:
         workload = bench.options.workloads[0]
-        super().__init__(directory, bench.code, {(subject.framework, "cpu"): subject}, {workload.name: workload})
+        subjects = {(subject.framework, "cpu"): subject}
+        super().__init__(directory, bench.code, subjects, {workload.name: workload}, stop=bench.stop)
         self._framework = subject.framework
         self._bench = bench
         self._same: dict[Key, bool] = {}
@@ -92,14 +94,18 @@ class FaultyCollector(Collector):
 
 @dataclass
 class Bench:
-    """What all faults of a trial share: the code, the planted faults, what the clean frameworks show and pass."""
+    """What all faults of a trial share: the code, the planted faults, what the clean frameworks show and pass.
+
+    Once `stop` is set no worker is started any more. `versions` are those of the frameworks, as far as observed.
+    """
 
     options: Options
     directory: Path
     code: Path
     staged: Path
     collector: CleanCollector
-    stop: threading.Event = field(default_factory=threading.Event)
+    stop: threading.Event
+    versions: dict[str, dict[str, str]] = field(default_factory=dict)
     _judged: dict[str, dict[str, Clean]] = field(default_factory=lambda: {name: {} for name in FRAMEWORKS})
     _judging: dict[str, threading.Lock] = field(default_factory=lambda: {name: threading.Lock() for name in FRAMEWORKS})
 
@@ -134,12 +140,14 @@ class Bench:
 def prepared(directory: Path) -> Iterator[Bench]:
     """The bench for the faults that `directory` declares; its workers and files are gone afterwards."""
     options = suite_options()
-    with tempfile.TemporaryDirectory(prefix="conformance-trial-") as name:
+    # An interrupt of the clean-up leaves threads that still write.
+    with tempfile.TemporaryDirectory(prefix="conformance-trial-", ignore_cleanup_errors=True) as name:
         place = Path(name)
         (place / "clean").mkdir()
         code = stage_code(place / "code")
-        collector = CleanCollector(place / "clean", code, options)
+        stop = threading.Event()
+        collector = CleanCollector(place / "clean", code, options, stop)
         try:
-            yield Bench(options, place, code, stage(directory, place / "planted"), collector)
+            yield Bench(options, place, code, stage(directory, place / "planted"), collector, stop)
         finally:
             collector.close()

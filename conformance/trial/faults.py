@@ -100,7 +100,7 @@ def _line(error: BaseException, directory: Path) -> str:
 
 
 def _is_in(file: str, directory: Path) -> bool:
-    return Path(file).resolve().parent == directory.resolve()
+    return not file.startswith("<") and Path(file).resolve().parent == directory.resolve()
 
 
 def _fault(declared: object) -> Fault:
@@ -170,3 +170,13 @@ def planted(subject: Subject, fault: Fault, staged: Path, mark: Path) -> Subject
         {**subject.environment, **variables},
         subject.pass_environment,
     )
+
+
+def was_imported(staged: Path, mark: Path) -> bool:
+    """Whether the module was imported for which a fault with this mark waits; not known, and True, where nothing tells.
+
+    A copy of `planting.py` that was made before it told so does not.
+    """
+    ending = ".imported"
+    planting = (staged / _PACKAGE / "planting.py").read_text(encoding="utf-8")
+    return ending not in planting or mark.with_name(f"{mark.name}{ending}").exists()

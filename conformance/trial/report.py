@@ -82,6 +82,12 @@ def show(trial: Trial, console: Console) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
+def remove(directory: Path) -> None:
+    """Remove what an earlier trial has written, so that it cannot pass for this one's. Raises OSError."""
+    for name in ("trial.json", "trial.md", "trial.html"):
+        (directory / name).unlink(missing_ok=True)
+
+
 def write(directory: Path, trial: Trial) -> None:
     """Write trial.json, trial.md and trial.html. Raises ReportNotWritten."""
     write_text(directory / "trial.json", trial.to_json())

@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ from conformance.laboratory import Laboratory
 from conformance.observations import Key
 from conformance.subjects import FRAMEWORKS, Subject
 from conformance.trial.bench import Bench, FaultyCollector, prepared
-from conformance.trial.faults import PLAN, REPEAT, TIMING, Fault, planted
+from conformance.trial.faults import PLAN, REPEAT, TIMING, Fault, planted, was_imported
 from conformance.trial.outcome import Control, Row, StepResult, Trial
 from conformance.trial.suite import Part, PartResult, broken_promises, carry_out, parts
 from conformance.trial.timing import slower
@@ -42,18 +42,23 @@ def run_trial(faults: Sequence[Fault], directory: Path, jobs: int, tell: Told) -
     started, clock = datetime.now(UTC), time.monotonic()
     told = _told(tell, len(faults))
     done: dict[str, Row] = {}
+    controls: list[Control] = []
     versions: dict[str, str] = {}
 
     def on_done(row: Row) -> None:
         done[row.fault.name] = row
         told(row)
 
-    with prepared(directory) as bench, suppress(KeyboardInterrupt):
-        side_by_side(bench, faults, lambda fault: try_fault(bench, fault), jobs, on_done)
-        versions = _versions(bench, {fault.framework for fault in faults})
+    with suppress(KeyboardInterrupt), prepared(directory) as bench:
+        try:
+            side_by_side(bench, faults, lambda fault: try_fault(bench, fault), jobs, on_done)
+        finally:
+            controls += _controls(bench)
+            for framework in sorted({row.fault.framework for row in done.values()}):
+                versions |= bench.versions[framework]
     return Trial(
         rows=tuple(done[fault.name] for fault in faults if fault.name in done),
-        controls=tuple(_controls(bench)),
+        controls=tuple(controls),
         versions=versions,
         started=started.isoformat(timespec="seconds"),
         seconds=_since(clock),
@@ -78,6 +83,8 @@ def side_by_side(
     pool = ThreadPoolExecutor(jobs)
     try:
         results = {fault.name: pool.submit(one, fault) for fault in taking_turns(faults)}
+        for finished in as_completed(results.values()):
+            finished.result()
         return [results[fault.name].result() for fault in faults]
     except BaseException:
         bench.stop.set()
@@ -135,7 +142,7 @@ def try_fault(bench: Bench, fault: Fault) -> Row:
             row = _by_plan(bench, row, collector)
         if row.caught_at is None and TIMING in fault.needs:
             row = _by_timing(bench, row, subject)
-        imported = mark.with_name(f"{mark.name}.imported").exists()
+        imported = was_imported(bench.staged, mark)
         return replace(row, active=mark.exists(), imported=imported, seconds=_since(clock))
     finally:
         collector.close()
@@ -149,7 +156,7 @@ def _tried(bench: Bench, fault: Fault, collector: FaultyCollector) -> Row:
     """
     steps: list[StepResult] = []
     absent: list[str] = []
-    versions = _versions(bench, FRAMEWORKS)
+    versions = _versions(bench)
     needs = fault.needs if fault.step == Step.EVALUATE else (*fault.needs, REPEAT)
     for step in Step:
         done: list[PartResult] = []
@@ -220,12 +227,12 @@ def _caught_beside(row: Row, step: Step, by: str, reason: str) -> Row:
     return replace(row, steps=steps, by=by, reason=reason)
 
 
-def _versions(bench: Bench, frameworks: Iterable[str]) -> dict[str, str]:
+def _versions(bench: Bench) -> dict[str, str]:
+    """Versions by distribution of both frameworks, which the bench keeps by framework."""
     workload = bench.options.workloads[0].name
-    found: dict[str, str] = {}
-    for framework in sorted(frameworks):
-        found |= bench.clean(Key(workload, framework, "imports")).facts["versions"]
-    return found
+    for framework in FRAMEWORKS:
+        bench.versions[framework] = bench.clean(Key(workload, framework, "imports")).facts["versions"]
+    return {name: version for framework in FRAMEWORKS for name, version in bench.versions[framework].items()}
 
 
 def _since(clock: float) -> float:
