@@ -8,17 +8,18 @@ from conformance.divergence import measured_at, ratio
 
 def failure_text(check: Check, command: str = "") -> str:
     """The check in a few lines, the most telling first; `command` is the one that repeats it."""
+    largest = measured_at(check)
     lines = [f"{check.verdict}: {check.id}"]
     if check.reason:
         lines.append(f"  {check.reason}")
     if check.measured is not None and check.allowed is not None:
         times = ratio(check)
         factor = f", {times:.3g} times the allowance" if times is not None and check.allowed else ""
-        at = f" at {list(measured_at(check))}" if measured_at(check) else ""
-        lines.append(f"  measured {check.measured:.6g}{at}, allowed {check.allowed:.6g}{factor}")
+        elsewhere = f" at {list(largest)}" if largest else ""
+        lines.append(f"  measured {check.measured:.6g}{elsewhere}, allowed {check.allowed:.6g}{factor}")
     if check.where is not None:
         place = check.where
-        first = "first at" if measured_at(check) else "at"
+        first = "first at" if largest else "at"
         at = f"  {first} {place.tensor}{list(place.index) if place.index else ''}"
         step = f", training step {place.training_step}" if place.training_step is not None else ""
         values = f": {place.value} against {place.other}" if place.value is not None else ""

@@ -72,8 +72,7 @@ class FaultyCollector(Collector):
     def observe(self, key: Key, tensors: Mapping[str, NDArray[Any]] | None = None) -> Observation:
         """The observation of the key."""
         if key.framework != self._framework:
-            return self._bench.clean(key)
-        self._bench.go_on()
+            return self._bench.collector.observe(key)
         return super().observe(key, tensors)
 
     def sees_the_same(self, keys: Iterable[Key]) -> bool:
@@ -109,25 +108,15 @@ class Bench:
     _judged: dict[str, dict[str, Clean]] = field(default_factory=lambda: {name: {} for name in FRAMEWORKS})
     _judging: dict[str, threading.Lock] = field(default_factory=lambda: {name: threading.Lock() for name in FRAMEWORKS})
 
-    def clean(self, key: Key) -> Observation:
-        """A clean observation, made at its first use."""
-        self.go_on()
-        return self.collector.observe(key)
-
-    def go_on(self) -> None:
-        """Raises WorkerFailed once the trial has been stopped, so that no further worker is started."""
-        if self.stop.is_set():
-            raise WorkerFailed("the trial was stopped")
-
     def control(self, framework: str, part: Part) -> Clean:
         """What the part gives where nothing is planted, for comparison."""
         taken = self._judged[framework]
         with self._judging[framework]:
-            self.go_on()
             if part.id not in taken:
                 self.collector.asked.keys.clear()
                 result = carry_out(part, Laboratory(self.collector), self.options)
-                self.go_on()  # or what an interrupt made of it would stand for the clean framework
+                if self.stop.is_set():  # or what an interrupt made of it would stand for the clean framework
+                    raise WorkerFailed("the trial was stopped")
                 taken[part.id] = Clean(part, result, tuple(dict.fromkeys(self.collector.asked.keys)))
             return taken[part.id]
 

@@ -206,7 +206,7 @@ def _plan_key(bench: Bench, framework: str) -> Key:
 def _by_plan(bench: Bench, row: Row, collector: Collector) -> Row:
     """What the suite let pass, by the gate's comparison of what ran."""
     key = _plan_key(bench, row.fault.framework)
-    plans = [observed.facts["plan"] for observed in (bench.clean(key), collector.observe(key))]
+    plans = [observed.facts["plan"] for observed in (bench.collector.observe(key), collector.observe(key))]
     changes = list(plan_changes(key.framework, key.workload, *plans))
     if not changes:
         return row
@@ -231,7 +231,7 @@ def _versions(bench: Bench) -> dict[str, str]:
     """Versions by distribution of both frameworks, which the bench keeps by framework."""
     workload = bench.options.workloads[0].name
     for framework in FRAMEWORKS:
-        bench.versions[framework] = bench.clean(Key(workload, framework, "imports")).facts["versions"]
+        bench.versions[framework] = bench.collector.observe(Key(workload, framework, "imports")).facts["versions"]
     return {name: version for framework in FRAMEWORKS for name, version in bench.versions[framework].items()}
 
 
